@@ -64,8 +64,8 @@ class Server:
 def start(folder: Path, *, durable: bool = True) -> Server:
     """Start the server of the data folder `folder`, making cluster and roles the first time, and return when it answers.
 
-    Recovery after a crash is waited for as long as the process lives. `durable=False` (tests) trades safety against a crash of the
-    machine for speed. Raises EmbeddedServerError where another process holds the folder or PostgreSQL fails.
+    Recovery after a crash is waited for as long as the process lives. With `durable=False` (tests that kill no server) a killed
+    server may lose its last commits. Raises EmbeddedServerError where another process holds the folder or PostgreSQL fails.
     """
     run = files.run_arguments()
     folder = files.data_folder(folder.resolve(), run).resolve()

@@ -1,0 +1,1 @@
+"""The kit on its own, module by module."""
