@@ -1,0 +1,121 @@
+"""The bus as a durable log in PostgreSQL: an offset is visible only after every lower one of its partition is."""
+
+import asyncio
+import zlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import asyncpg
+
+from services.bus import Message, Received
+from services.failpoints import reach
+
+POLL_BUSY_SECONDS = 0.01
+POLL_IDLE_SECONDS = 0.05
+
+APPEND = """
+INSERT INTO bus_record (topic, partition, "offset", event)
+SELECT $1, $2, $3::bigint + place - 1, event FROM unnest($4::text[]) WITH ORDINALITY AS batch (event, place)
+"""
+READ = """
+SELECT topic, partition, "offset", event FROM bus_record
+WHERE topic = $1 AND partition = $2 AND "offset" >= $3 ORDER BY "offset" LIMIT $4
+"""
+
+
+class UnknownTopic(LookupError):
+    """The topic was never created; `mitra migrate` creates the topics of every manifest."""
+
+
+class PostgresBus:
+    """The log. A writer locks the heads of its partitions in (topic, partition) order, draws their next offsets and inserts in the
+    same transaction: until it commits nobody else can draw, so offsets have no gaps and none is seen before a lower one.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._partitions: dict[str, int] = {}
+
+    async def start(self) -> None:
+        """Connect, and learn the topics."""
+        self._pool = await asyncpg.create_pool(
+            self._url, min_size=1, max_size=8, server_settings={"application_name": "mitra bus", "jit": "off"}
+        )
+        await self._learn_topics()
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        if self._pool is not None:
+            await self._pool.close()
+
+    async def create_topics(self, topics: Sequence[str], *, partitions: int = 1) -> None:
+        """Create what is missing of `topics`; a topic that is there keeps its partitions."""
+        async with self._connected().acquire() as connection:
+            await connection.executemany(
+                "INSERT INTO bus_head (topic, partition, next_offset) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING",
+                [(topic, partition) for topic in sorted(topics) for partition in range(partitions)],
+            )
+        await self._learn_topics()
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """Append `messages` in their order per key, all or none; when it returns they are durable.
+
+        Raises UnknownTopic, and whatever the database raises; then nothing was appended, or (when the connection broke during the
+        commit) everything may have been: a caller that is not told repeats, and consumers drop the repeats.
+        """
+        reach("publish.before_append")
+        places: dict[tuple[str, int], list[str]] = defaultdict(list)
+        for message in messages:
+            places[message.topic, await self._partition_of(message)].append(message.event)
+        async with self._connected().acquire() as connection, connection.transaction():
+            for (topic, partition), events in sorted(places.items()):
+                head = await connection.fetchval(
+                    "UPDATE bus_head SET next_offset = next_offset + $3 WHERE topic = $1 AND partition = $2 RETURNING next_offset",
+                    topic,
+                    partition,
+                    len(events),
+                )
+                await connection.execute(APPEND, topic, partition, head - len(events), events)
+            reach("publish.before_commit")
+        reach("publish.after_append")
+
+    async def heads(self, topics: Sequence[str]) -> dict[tuple[str, int], int]:
+        """The next offset to be written of each partition of `topics`."""
+        rows = await self._connected().fetch("SELECT topic, partition, next_offset FROM bus_head WHERE topic = ANY($1)", list(topics))
+        return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+
+    async def read(self, positions: Mapping[tuple[str, int], int], *, limit: int = 500, wait_seconds: float = 1.0) -> list[Received]:
+        """Up to `limit` events of one partition from its position on, waiting up to `wait_seconds` for news.
+
+        `positions` names the next offset wanted of each (topic, partition). The partition that is furthest behind is read first.
+        """
+        deadline = asyncio.get_running_loop().time() + wait_seconds
+        pause = POLL_BUSY_SECONDS
+        topics = sorted({topic for topic, _ in positions})
+        while True:
+            heads = await self.heads(topics)
+            lag, place = max(((heads.get(place, 0) - offset, place) for place, offset in positions.items()), default=(0, ("", 0)))
+            if lag > 0:
+                rows = await self._connected().fetch(READ, *place, positions[place], limit)
+                return [Received(*row) for row in rows]
+            if asyncio.get_running_loop().time() >= deadline:
+                return []
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, POLL_IDLE_SECONDS)
+
+    async def _partition_of(self, message: Message) -> int:
+        if message.topic not in self._partitions:
+            await self._learn_topics()
+        if message.topic not in self._partitions:
+            raise UnknownTopic(f"the bus has no topic {message.topic}; run `mitra migrate`")
+        return zlib.crc32(message.key.encode()) % self._partitions[message.topic]
+
+    async def _learn_topics(self) -> None:
+        rows = await self._connected().fetch("SELECT topic, count(*) AS partitions FROM bus_head GROUP BY topic")
+        self._partitions = {row["topic"]: row["partitions"] for row in rows}
+
+    def _connected(self) -> "asyncpg.Pool[asyncpg.Record]":
+        if self._pool is None:
+            raise RuntimeError("the bus was not started")
+        return self._pool

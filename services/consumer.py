@@ -1,0 +1,324 @@
+"""The consumer: applies each event of each subject exactly once and in order, whatever the bus repeats, delays or reorders.
+
+The argument. One transaction moves the offset by compare-and-set, raises `applied` and runs the handlers: all of it happens or none.
+Whoever loses the compare-and-set rolls back, so two processes never apply the same batch. Per subject, `applied` is the sequence
+up to which handlers have run: at or below it is a repeat, one above is next, anything higher waits in `parked`.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+from uuid import UUID
+
+import structlog
+from sqlalchemy import ARRAY, BigInteger, CursorResult, Text, Uuid, any_, bindparam, literal, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services import parking
+from services.bus import Message, Received
+from services.bus.postgres import PostgresBus
+from services.database import Base, Database
+from services.deliveries import Delivery, Handlers, handle
+from services.envelope import UndecodableEvent
+from services.failpoints import reach
+
+log = structlog.get_logger()
+
+BATCH = 500
+TRIES = 3
+MOST_FAILED_SUBJECTS = 100
+ALERT_AFTER_SECONDS = 60.0
+TRANSIENT = ("08", "40", "53", "55", "57")
+
+RAISE_APPLIED = text("""
+INSERT INTO applied (consumer, subject, tenant_id, sequence)
+SELECT :consumer, subject, tenant_id, sequence
+FROM unnest(:subjects, :tenants, :sequences) AS batch (subject, tenant_id, sequence)
+ON CONFLICT (consumer, subject) DO UPDATE SET sequence = excluded.sequence
+""").bindparams(
+    bindparam("subjects", type_=ARRAY(Text)), bindparam("tenants", type_=ARRAY(Uuid)), bindparam("sequences", type_=ARRAY(BigInteger))
+)
+
+
+class ConsumerOffset(Base):
+    """The next offset wanted of a partition. The database's word counts; there is no other."""
+
+    __tablename__ = "consumer_offset"
+    kit_only = True
+    silent = True
+    consumer: Mapped[str] = mapped_column(primary_key=True)
+    topic: Mapped[str] = mapped_column(primary_key=True)
+    partition: Mapped[int] = mapped_column(primary_key=True)
+    next_offset: Mapped[int]
+
+
+class Applied(Base):
+    """The sequence up to which a subject's events were applied, counting also those without a handler."""
+
+    __tablename__ = "applied"
+    kit_only = True
+    silent = True
+    consumer: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID]
+    sequence: Mapped[int]
+
+
+class PartitionLost(RuntimeError):
+    """Somebody else moved the offset: this process no longer owns the partition."""
+
+
+class TooManyParked(RuntimeError):
+    """So many subjects fail that the handler, not the events, must be at fault; the consumer stops."""
+
+
+@dataclass
+class _Plan:
+    """What is to be done with a batch: deliveries to apply in order (those that had been parked also in `unpark`), and to park."""
+
+    apply: list[Delivery] = field(default_factory=list)
+    unpark: list[Delivery] = field(default_factory=list)
+    early: dict[tuple[str, int], Delivery] = field(default_factory=dict)
+    behind_failed: list[Delivery] = field(default_factory=list)
+    repeats: int = 0
+
+
+class Consumer:
+    """One named consumer of a service, with the handlers of its manifest."""
+
+    def __init__(self, name: str, database: Database, bus: PostgresBus, *, topics: Sequence[str], handlers: Handlers) -> None:
+        self.name = name
+        self._database = database
+        self._bus = bus
+        self._topics = tuple(topics)
+        self._handlers = handlers
+        self._positions: dict[tuple[str, int], int] = {}
+        self.applied = 0
+        self.repeats = 0
+
+    async def run(self) -> None:
+        """Consume until cancelled. Raises TooManyParked when the handlers, not single events, are at fault."""
+        pause = 0.1
+        next_look = 0.0
+        while True:
+            try:
+                await self.step()
+                pause = 0.1
+                now = asyncio.get_running_loop().time()
+                if now >= next_look:
+                    next_look = now + ALERT_AFTER_SECONDS / 2
+                    await self._alert_gaps()
+            except PartitionLost:
+                self.forget_positions()
+            except (OSError, DBAPIError) as error:
+                self.forget_positions()
+                log.warning("consumer_retries", consumer=self.name, error_type=type(error).__name__, pause_seconds=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+
+    async def step(self, *, wait_seconds: float = 1.0) -> int:
+        """Read one batch and apply it whole, or, when that fails, event by event; answers how many events were read.
+
+        Raises PartitionLost, TooManyParked and transient errors; nothing of the failed transaction stays.
+        """
+        if not self._positions:
+            await self._load_positions()
+        records = await self._bus.read(self._positions, limit=BATCH, wait_seconds=wait_seconds)
+        try:
+            await self._consume(records)
+        except (PartitionLost, OSError):
+            raise
+        except Exception as error:
+            if is_transient(error):
+                raise
+            log.warning("consumer_batch_failed", consumer=self.name, error_type=type(error).__name__)
+            for record in records:
+                await self._consume_or_park(record)
+        return len(records)
+
+    def forget_positions(self) -> None:
+        """Read the positions from the database again before the next batch."""
+        self._positions.clear()
+
+    async def release(self, subject: str) -> int:
+        """Apply the parked events of `subject` in order as far as they follow one another; answers how many were applied.
+
+        Locks the partition's offset, so it cannot overtake a consumer that is running. Raises what the handler raises (then
+        nothing has changed), LookupError when nothing is parked for the subject.
+        """
+        async with self._database.session() as session:
+            found = await session.execute(
+                select(parking.Parked.topic, parking.Parked.partition)
+                .where(parking.Parked.consumer == self.name, parking.Parked.subject == subject)
+                .limit(1)
+            )
+            place = found.one_or_none()
+            if place is None:
+                raise LookupError(f"nothing of {subject} is parked for {self.name}")
+            await session.execute(select(ConsumerOffset).where(*self._owned(*place)).with_for_update())
+            parked, _ = await parking.parked_of(session, self.name, [subject])
+            done = (await self._applied_of(session, [subject])).get(subject, 0)
+            ready: list[Delivery] = []
+            while (following := parked[subject].get(done + len(ready) + 1)) is not None:
+                ready.append(following)
+            await handle(session, ready, self._handlers, actor=f"system:{self.name}")
+            await self._raise_applied(session, ready)
+            await parking.unpark(session, self.name, ready)
+            await parking.await_missing(session, self.name, subject)
+            await session.commit()
+            return len(ready)
+
+    async def _consume_or_park(self, record: Received) -> None:
+        """Apply one event in a transaction of its own; one whose handler keeps failing parks its subject, and the others go on."""
+        for attempt in range(TRIES):
+            try:
+                return await self._consume([record])
+            except (PartitionLost, OSError):
+                raise
+            except Exception as error:
+                if is_transient(error):
+                    raise
+                failure = type(error).__name__
+                log.error("handler_failed", consumer=self.name, topic=record.topic, offset=record.offset, error_type=failure)
+                await asyncio.sleep(0.05 * attempt)
+        return await self._consume([record], failure=failure)
+
+    async def _consume(self, records: Sequence[Received], *, failure: str | None = None) -> None:
+        """Apply a batch of one partition in one transaction, or park what was to be applied where a `failure` is named."""
+        if not records:
+            return
+        deliveries = await self._decode(records)
+        async with self._database.session() as session:
+            await self._move_offset(session, records)
+            reach("apply.after_offset")
+            plan = await self._plan(session, deliveries)
+            if failure is not None:
+                await self._refuse_parking_the_world(session)
+                await parking.park(session, self.name, plan.apply, place=records[0], reason="failed", error=failure)
+                plan.apply.clear()
+            reach("apply.before_handlers")
+            await handle(session, plan.apply, self._handlers, actor=f"system:{self.name}")
+            reach("apply.after_handlers")
+            await self._raise_applied(session, plan.apply)
+            await parking.unpark(session, self.name, plan.unpark if failure is None else [])
+            await parking.park(session, self.name, list(plan.early.values()), place=records[0], reason="gap")
+            await parking.park(session, self.name, plan.behind_failed, place=records[0], reason="failed")
+            reach("commit.before")
+            await session.commit()
+            reach("commit.after")
+        self._positions[records[0].topic, records[0].partition] = records[-1].offset + 1
+        self.applied += len(plan.apply)
+        self.repeats += plan.repeats
+
+    async def _decode(self, records: Sequence[Received]) -> list[Delivery]:
+        """The deliveries of a batch; what cannot be decoded goes to the dead-letter topic (at least once)."""
+        deliveries: list[Delivery] = []
+        for record in records:
+            try:
+                deliveries.append(Delivery.decode(record.event))
+            except UndecodableEvent:
+                log.error("event_dead_lettered", consumer=self.name, topic=record.topic, offset=record.offset)
+                await self._bus.publish([Message(dead_letter_topic(record.topic), self.name, record.event)])
+        return deliveries
+
+    async def _plan(self, session: AsyncSession, deliveries: Sequence[Delivery]) -> _Plan:
+        subjects = sorted({d.envelope.subject for d in deliveries})
+        applied = await self._applied_of(session, subjects)
+        parked, failed = await parking.parked_of(session, self.name, subjects)
+        plan = _Plan()
+        for delivery in deliveries:
+            subject, sequence = delivery.envelope.subject, delivery.envelope.sequence
+            done = applied.get(subject, 0)
+            if sequence <= done or sequence in parked[subject] or (subject, sequence) in plan.early:
+                plan.repeats += 1
+            elif subject in failed:
+                plan.behind_failed.append(delivery)
+            elif sequence > done + 1:
+                plan.early[subject, sequence] = delivery
+            else:
+                applied[subject] = _take(plan, delivery, parked[subject])
+        return plan
+
+    async def _move_offset(self, session: AsyncSession, records: Sequence[Received]) -> None:
+        place = (records[0].topic, records[0].partition)
+        moved = await session.execute(
+            update(ConsumerOffset)
+            .where(*self._owned(*place), ConsumerOffset.next_offset == records[0].offset)
+            .values(next_offset=records[-1].offset + 1)
+        )
+        if cast("CursorResult[Any]", moved).rowcount != 1:
+            raise PartitionLost(f"{self.name} no longer owns {place[0]}/{place[1]}")
+
+    def _owned(self, topic: str, partition: int) -> tuple[Any, ...]:
+        return ConsumerOffset.consumer == self.name, ConsumerOffset.topic == topic, ConsumerOffset.partition == partition
+
+    async def _applied_of(self, session: AsyncSession, subjects: Sequence[str]) -> dict[str, int]:
+        rows = await session.execute(
+            select(Applied.subject, Applied.sequence).where(
+                Applied.consumer == self.name, Applied.subject == any_(literal(list(subjects), ARRAY(Text)))
+            )
+        )
+        return dict(rows.all())
+
+    async def _raise_applied(self, session: AsyncSession, deliveries: Sequence[Delivery]) -> None:
+        last = sorted({d.envelope.subject: d.envelope for d in deliveries}.items())
+        if last:
+            arrays = {
+                "subjects": [subject for subject, _ in last],
+                "tenants": [envelope.tenant_id for _, envelope in last],
+                "sequences": [envelope.sequence for _, envelope in last],
+            }
+            await session.execute(RAISE_APPLIED, {"consumer": self.name, **arrays})
+
+    async def _load_positions(self) -> None:
+        heads = await self._bus.heads(self._topics)
+        async with self._database.session() as session:
+            rows = [{"consumer": self.name, "topic": topic, "partition": p, "next_offset": 0} for topic, p in sorted(heads)]
+            if rows:
+                await session.execute(insert(ConsumerOffset).on_conflict_do_nothing(), rows)
+                await session.commit()
+            known = await session.scalars(
+                select(ConsumerOffset).where(ConsumerOffset.consumer == self.name, ConsumerOffset.topic.in_(self._topics))
+            )
+            self._positions = {(row.topic, row.partition): row.next_offset for row in known}
+
+    async def _refuse_parking_the_world(self, session: AsyncSession) -> None:
+        if await parking.count_failed(session, self.name) >= MOST_FAILED_SUBJECTS:
+            raise TooManyParked(f"{self.name}: {MOST_FAILED_SUBJECTS} subjects fail already; repair the handler, then start again")
+
+    async def _alert_gaps(self) -> None:
+        async with self._database.session() as session:
+            seconds = await parking.oldest_gap_seconds(session, self.name)
+        if seconds > ALERT_AFTER_SECONDS:
+            log.error("event_gap", consumer=self.name, seconds=round(seconds))
+
+
+def _take(plan: _Plan, delivery: Delivery, parked: dict[int, Delivery]) -> int:
+    """Apply `delivery` and every event that waited for it; answers the sequence that the subject has reached."""
+    plan.apply.append(delivery)
+    subject, sequence = delivery.envelope.subject, delivery.envelope.sequence
+    while True:
+        sequence += 1
+        waited = parked.pop(sequence, None)
+        following = waited or plan.early.pop((subject, sequence), None)
+        if following is None:
+            return sequence - 1
+        plan.apply.append(following)
+        if waited is not None:
+            plan.unpark.append(waited)
+
+
+def dead_letter_topic(topic: str) -> str:
+    """Where the undecodable records of a topic go."""
+    return f"{topic}.dead"
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same work may succeed a moment later (a lost connection, a deadlock, a full pool)."""
+    if isinstance(error, DBAPIError):
+        return str(getattr(error.orig, "sqlstate", None) or "08")[:2] in TRANSIENT
+    return isinstance(error, (OSError, TimeoutError))

@@ -1,0 +1,156 @@
+"""A service's database: sessions that know their tenant, the declarative base of its tables, and the check of its role."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, cast
+from uuid import UUID
+
+import orjson
+from sqlalchemy import BigInteger, DateTime, MetaData, Table, Text, event, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, SessionTransaction, mapped_column
+from sqlalchemy.orm.decl_api import declared_attr
+
+from services.clock import Clock, utc_now
+from services.encoding import encode
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+SET_TENANT = text("SELECT set_config('mitra.tenant', :tenant, true)")
+
+
+class RoleBypassesRowSecurity(RuntimeError):
+    """The role that a process connects with is not bound by row-level security, so tenants would not be apart."""
+
+
+class Base(DeclarativeBase):
+    """The one declarative base. A table belongs to the package in which its class stands; `silent` tables publish nothing."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB,
+        list[dict[str, Any]]: JSONB,
+        list[str]: JSONB,
+        str: Text,
+        int: BigInteger,
+    }
+    silent: ClassVar[bool] = False
+    kit_only: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if hasattr(cls, "__table__"):
+            cast("Table", cls.__table__).info.update(package=cls.__module__.partition(".")[0], silent=cls.silent, kit_only=cls.kit_only)
+
+
+class Record:
+    """The columns of every record. `version` starts at 1 and moves with every change: the ETag and the event's sequence."""
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID]
+    version: Mapped[int] = mapped_column(default=1)
+    partition_key: Mapped[str]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    archived_at: Mapped[datetime | None]
+
+    @declared_attr.directive
+    @classmethod
+    def __mapper_args__(cls) -> dict[str, Any]:
+        return {"version_id_col": cls.version, "eager_defaults": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """On whose behalf a transaction runs: its tenant, who acts, and the chain of causes it belongs to."""
+
+    tenant_id: UUID
+    actor: str
+    correlation_id: str
+    causation_id: str | None = None
+    traceparent: str | None = None
+
+
+class Database:
+    """The pool of one service on its own database, as the role `app`."""
+
+    def __init__(self, url: str, *, pool_size: int = 10, application_name: str = "mitra") -> None:
+        self.url = url
+        self.engine: AsyncEngine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            json_serializer=lambda value: encode(value).decode(),
+            json_deserializer=orjson.loads,
+            connect_args={"server_settings": {"application_name": application_name, "jit": "off"}},
+        )
+
+    def session(self, context: Context | None = None) -> AsyncSession:
+        """A session whose every transaction is bound to the context's tenant; without a context it sees no tenant's rows."""
+        session = AsyncSession(self.engine, expire_on_commit=False, autoflush=False)
+        session.info["context"] = context
+        return session
+
+    async def check_role(self) -> None:
+        """Raises RoleBypassesRowSecurity when this pool's role is a superuser or may bypass row-level security."""
+        async with self.engine.connect() as connection:
+            row = (
+                await connection.execute(
+                    text("SELECT rolname, rolsuper OR rolbypassrls AS free FROM pg_roles WHERE rolname = current_user")
+                )
+            ).one()
+        if row.free:
+            raise RoleBypassesRowSecurity(f"the role {row.rolname} bypasses row-level security; connect as mitra_app")
+
+    async def close(self) -> None:
+        """Give every connection back to the server."""
+        await self.engine.dispose()
+
+
+def context_of(session: AsyncSession) -> Context:
+    """The context of a session. Raises RuntimeError where a session without one is asked to write."""
+    context = session.info.get("context")
+    if not isinstance(context, Context):
+        raise RuntimeError("this session has no context: it belongs to no tenant and may not write")
+    return context
+
+
+def now(session: AsyncSession) -> datetime:
+    """The present instant by the session's clock."""
+    clock: Clock = session.info.get("clock", utc_now)
+    return clock()
+
+
+def birth(session: AsyncSession, record_id: UUID, *, partition_key: str | None = None) -> dict[str, Any]:
+    """The bookkeeping columns of a record that is being born; its partition key (default: the record itself) is kept for life."""
+    tenant_id = context_of(session).tenant_id
+    at = now(session)
+    return {
+        "id": record_id,
+        "tenant_id": tenant_id,
+        "version": 1,
+        "partition_key": partition_key or f"{tenant_id}:{record_id}",
+        "created_at": at,
+        "updated_at": at,
+        "archived_at": None,
+    }
+
+
+@event.listens_for(Session, "after_begin")
+def _bind_tenant(session: Session, _transaction: SessionTransaction, connection: Any) -> None:
+    context = session.info.get("context")
+    if context is not None:
+        connection.execute(SET_TENANT, {"tenant": str(context.tenant_id)})
+
+
+async def bind_tenant(session: AsyncSession, context: Context) -> None:
+    """Bind the running transaction to another tenant (a consumer goes from tenant to tenant inside one transaction)."""
+    session.info["context"] = context
+    await session.execute(SET_TENANT, {"tenant": str(context.tenant_id)})

@@ -1,0 +1,63 @@
+"""What a handler receives, and how handlers are declared."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.contracts import REGISTRY, Event
+from services.database import Context, bind_tenant
+from services.envelope import Envelope
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One event as a handler receives it."""
+
+    envelope: Envelope
+    raw: str
+
+    @classmethod
+    def decode(cls, raw: str) -> "Delivery":
+        """The delivery of a structured CloudEvent. Raises UndecodableEvent."""
+        return cls(Envelope.from_json(raw), raw)
+
+    @cached_property
+    def event(self) -> Event:
+        """The contract instance of this event."""
+        return REGISTRY[self.envelope.type].model_validate(self.envelope.data)
+
+
+Handler = Callable[[AsyncSession, Sequence[Delivery]], Awaitable[None]]
+Handlers = Mapping[type[Event], Sequence[Handler]]
+
+
+async def handle(session: AsyncSession, deliveries: Sequence[Delivery], handlers: Handlers, *, actor: str) -> None:
+    """Call each handler once per tenant with all deliveries of its types, in their order, inside the running transaction.
+
+    `Event` itself as a key of `handlers` stands for every type. What a handler records is acted by `actor`.
+    """
+    for context, group in _by_tenant(deliveries, actor):
+        await bind_tenant(session, context)
+        for handler, wanted in _calls(group, handlers):
+            await handler(session, wanted)
+
+
+def _calls(deliveries: Sequence[Delivery], handlers: Handlers) -> Iterable[tuple[Handler, list[Delivery]]]:
+    wanted: dict[Handler, list[Delivery]] = {}
+    for delivery in deliveries:
+        kind = REGISTRY.get(delivery.envelope.type)
+        for handler in (*handlers.get(Event, ()), *(handlers.get(kind, ()) if kind else ())):
+            wanted.setdefault(handler, []).append(delivery)
+    return wanted.items()
+
+
+def _by_tenant(deliveries: Sequence[Delivery], actor: str) -> Iterable[tuple[Context, list[Delivery]]]:
+    groups: dict[UUID, list[Delivery]] = {}
+    for delivery in deliveries:
+        groups.setdefault(delivery.envelope.tenant_id, []).append(delivery)
+    for tenant_id, group in sorted(groups.items()):
+        first = group[0].envelope
+        yield Context(tenant_id, actor, first.correlation_id, str(first.id), first.traceparent), group

@@ -1,0 +1,1 @@
+"""The event contracts: what each service tells the others, and the only thing that they share."""

@@ -1,0 +1,72 @@
+"""What analytics learns of customers, and the models it learns with."""
+
+from typing import ClassVar, Literal
+
+from services.contracts import Amount, Bps, Code, Contract, Count, Currency, Day, Event, Id, Instant, Number, State
+
+
+class ScoreState(State):
+    """What a customer is worth from now on; `id` is the contact. Money in the currency's minor units, shares in basis points."""
+
+    as_of: Day
+    scored_at: Instant
+    currency: Currency
+    horizon_days: Count
+    discount_bps: Bps
+    lifetime_value_minor: Amount
+    expected_purchases_milli: Count
+    p_alive_bps: Bps
+    p_buys_bps: Bps
+    revenue_to_date_minor: Amount
+    margin_to_date_minor: Amount
+    model_ids: list[Id]
+
+
+class CustomerScored(Event):
+    """A customer's value moved enough to matter (by 5 % or more, or for the first time). A consumer keeps the latest."""
+
+    type: ClassVar[str] = "analytics.customer.scored.v1"
+    state: ScoreState
+
+
+class ModelParameter(Contract):
+    """A fitted parameter with its standard error."""
+
+    name: Code
+    value: Number
+    standard_error: Number | None = None
+
+
+class ModelState(State):
+    """A fitted model: what it is for, the days it learnt from, and what it found."""
+
+    kind: Literal["value", "spend"]
+    family: Literal["bg_nbd", "gamma_gamma"]
+    status: Literal["trained", "champion", "retired"]
+    validated: bool
+    window_from: Day
+    window_to: Day
+    customers: Count
+    log_likelihood: Number
+    parameters: list[ModelParameter]
+
+
+class ModelTrained(Event):
+    """A model was fitted. Emitted once, as the subject's first event."""
+
+    type: ClassVar[str] = "analytics.model.trained.v1"
+    state: ModelState
+
+
+class ModelPromoted(Event):
+    """The model answers from now on."""
+
+    type: ClassVar[str] = "analytics.model.promoted.v1"
+    state: ModelState
+
+
+class ModelRetired(Event):
+    """Another model took its place."""
+
+    type: ClassVar[str] = "analytics.model.retired.v1"
+    state: ModelState

@@ -1,0 +1,109 @@
+"""Idempotency keys: a POST or PATCH that is sent again gets its first answer, and nothing happens twice."""
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import LargeBinary, delete, func, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.database import Base, context_of
+from services.errors import Conflict, Invalid, invalid_field
+
+KEPT = timedelta(hours=24)
+MAX_KEY = 255
+TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:space, :key)")
+
+
+class IdempotencyAnswer(Base):
+    """The first answer to a keyed request, with the contact it speaks of so that an erasure finds it."""
+
+    __tablename__ = "idempotency_answer"
+    silent = True
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    operation: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    request_hash: Mapped[str]
+    status: Mapped[int]
+    headers: Mapped[dict[str, Any]]
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    contact_id: Mapped[UUID | None]
+    stored_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedRequest:
+    """A request that carries an Idempotency-Key. `operation` names verb and path, so a key may be used again elsewhere."""
+
+    operation: str
+    key: str
+    request_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A stored answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def keyed_request(method: str, path: str, *, key: str, body: bytes) -> KeyedRequest:
+    """The request as it is remembered. Raises Invalid for an empty or overlong key."""
+    if not 1 <= len(key) <= MAX_KEY or "\x00" in key:
+        raise invalid_field("#header/Idempotency-Key", "length", f"An Idempotency-Key has 1 to {MAX_KEY} characters")
+    return KeyedRequest(f"{method} {path}", key, hashlib.sha256(body).hexdigest())
+
+
+async def find_answer(session: AsyncSession, request: KeyedRequest) -> Answer | None:
+    """The stored answer to `request`, if it was honoured before. Holds the key for this transaction.
+
+    Raises Conflict while the first request is still running, Invalid when the key came with another body. The lock is taken by a
+    statement of its own, so the reading statement sees what the holder of the lock has committed.
+    """
+    tenant_id = context_of(session).tenant_id
+    number = zlib.crc32(f"{tenant_id}|{request.operation}|{request.key}".encode()) - 2**31
+    if not await session.scalar(TRY_LOCK, {"space": 7102, "key": number}):
+        raise Conflict("A request with this Idempotency-Key is still running", code="idempotency_key_in_use")
+    stored = await session.scalar(
+        select(IdempotencyAnswer).where(
+            IdempotencyAnswer.tenant_id == tenant_id,
+            IdempotencyAnswer.operation == request.operation,
+            IdempotencyAnswer.key == request.key,
+            IdempotencyAnswer.stored_at > func.now() - KEPT,
+        )
+    )
+    if stored is None:
+        return None
+    if stored.request_hash != request.request_hash:
+        raise Invalid("This Idempotency-Key was used with another body", code="idempotency_key_reused")
+    return Answer(stored.status, {name: str(value) for name, value in stored.headers.items()}, stored.body)
+
+
+async def store_answer(session: AsyncSession, request: KeyedRequest, answer: Answer, *, contact_id: UUID | None = None) -> None:
+    """Keep a 2xx answer in the transaction of the change; a stale one of the same key is replaced."""
+    row = {
+        "tenant_id": context_of(session).tenant_id,
+        "operation": request.operation,
+        "key": request.key,
+        "request_hash": request.request_hash,
+        "status": answer.status,
+        "headers": answer.headers,
+        "body": answer.body,
+        "contact_id": contact_id,
+    }
+    statement = insert(IdempotencyAnswer).values(row)
+    kept = {name: statement.excluded[name] for name in ("request_hash", "status", "headers", "body", "contact_id")}
+    statement = statement.on_conflict_do_update(index_elements=["tenant_id", "operation", "key"], set_=kept | {"stored_at": func.now()})
+    await session.execute(statement)
+
+
+async def forget_old_answers(session: AsyncSession) -> None:
+    """Delete this tenant's answers that are older than a day."""
+    await session.execute(delete(IdempotencyAnswer).where(IdempotencyAnswer.stored_at <= func.now() - KEPT))

@@ -1,0 +1,301 @@
+"""Jobs: long or late work as durable rows, claimed under an advisory lock, run as their tenant, readable over HTTP."""
+
+import asyncio
+import zlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+import structlog
+from fastapi import Response
+from sqlalchemy import Index, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.clock import Clock, utc_now
+from services.database import Base, Context, Database, context_of, now
+from services.errors import NotFound, Refusal, WrongState
+from services.identifiers import new_id
+from services.manifests import Manifest
+from services.problems import problem_of
+from services.routing import Router, SessionDep
+from services.wire import Output
+
+log = structlog.get_logger()
+
+LOCK_SPACE = 7103
+MOST_ATTEMPTS = 5
+POLL_SECONDS = 0.25
+NO_TENANT = UUID(int=0)
+Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+
+class Job(Base):
+    """One piece of work. (tenant, kind, key) is unique: asking twice for the same work answers the same job."""
+
+    __tablename__ = "job"
+    __table_args__ = (
+        Index("uq_job_work", "tenant_id", "kind", "key", unique=True),
+        Index("ix_job_due", "run_at", postgresql_where=text("status IN ('queued', 'running')")),
+    )
+    kit_only = True
+    silent = True
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID]
+    kind: Mapped[str]
+    key: Mapped[str]
+    status: Mapped[str]
+    run_at: Mapped[datetime]
+    arguments: Mapped[dict[str, Any]]
+    progress_bps: Mapped[int]
+    counts: Mapped[dict[str, Any]]
+    attempts: Mapped[int]
+    cancel_requested: Mapped[bool]
+    result: Mapped[dict[str, Any] | None]
+    problem: Mapped[dict[str, Any] | None]
+    actor: Mapped[str]
+    correlation_id: Mapped[str]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class JobCancelled(Exception):
+    """The job was asked to stop and does so between two steps."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a job's handler gets: its arguments, and `report` to show progress and hear of a cancel."""
+
+    id: UUID
+    kind: str
+    tenant_id: UUID
+    arguments: dict[str, Any]
+    clock: Clock
+    report: Callable[[int, dict[str, int]], Awaitable[None]]
+
+
+JobHandler = Callable[[AsyncSession, Work], Awaitable[dict[str, Any] | None]]
+
+
+async def enqueue(
+    session: AsyncSession, kind: str, key: str, *, arguments: dict[str, Any] | None = None, run_at: datetime | None = None
+) -> Job:
+    """Ask for work in the running transaction; the same (kind, key) answers the job that is there already."""
+    context = context_of(session)
+    at = now(session)
+    row = _new_row(kind, key, at=at, run_at=run_at or at, context=context, arguments=arguments or {})
+    await session.execute(insert(Job).values(row).on_conflict_do_nothing())
+    found = await session.scalars(select(Job).where(Job.tenant_id == context.tenant_id, Job.kind == kind, Job.key == key))
+    return found.one()
+
+
+def _new_row(kind: str, key: str, *, at: datetime, run_at: datetime, context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "tenant_id": context.tenant_id,
+        "kind": kind,
+        "key": key,
+        "status": "queued",
+        "run_at": run_at,
+        "arguments": arguments,
+        "progress_bps": 0,
+        "counts": {},
+        "attempts": 0,
+        "cancel_requested": False,
+        "actor": context.actor,
+        "correlation_id": context.correlation_id,
+        "created_at": at,
+        "updated_at": at,
+    }
+
+
+class JobRunner:
+    """Runs the due jobs of one service, one at a time. A job is claimed by a session advisory lock, so the jobs of a worker that
+    died are free at once; its effect and its completion are one transaction, so a job that was killed leaves nothing and runs again.
+    """
+
+    def __init__(self, manifest: Manifest, database: Database, *, clock: Clock = utc_now) -> None:
+        self._manifest = manifest
+        self._database = database
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Run due jobs until cancelled; a lost connection is made anew."""
+        while True:
+            try:
+                await self.ensure_schedules()
+                async with self._database.engine.connect() as connection:
+                    while True:
+                        if not await self.step(connection):
+                            await asyncio.sleep(POLL_SECONDS)
+            except Exception as error:
+                log.error("job_runner_failed", service=self._manifest.name, error_type=type(error).__name__)
+                await asyncio.sleep(1.0)
+
+    async def ensure_schedules(self) -> None:
+        """Make the row of each recurring schedule (it belongs to no tenant)."""
+        context = Context(NO_TENANT, f"system:{self._manifest.package}", "schedule")
+        async with self._database.session() as session:
+            for kind in self._manifest.schedules:
+                row = _new_row(kind, "schedule", at=self._clock(), run_at=self._clock(), context=context, arguments={})
+                await session.execute(insert(Job).values(row).on_conflict_do_nothing())
+            await session.commit()
+
+    async def step(self, connection: AsyncConnection) -> bool:
+        """Run one due job, holding its lock on `connection`; answers whether there was one."""
+        due = await connection.execute(
+            select(Job.id)
+            .where(Job.status.in_(("queued", "running")), Job.run_at <= self._clock(), Job.kind.in_(list(self._manifest.jobs)))
+            .order_by(Job.run_at)
+            .limit(20)
+        )
+        candidates = list(due.scalars())
+        await connection.commit()
+        for job_id in candidates:
+            number = zlib.crc32(job_id.bytes) - 2**31
+            locked = await connection.scalar(text("SELECT pg_try_advisory_lock(:space, :key)"), {"space": LOCK_SPACE, "key": number})
+            await connection.commit()
+            if not locked:
+                continue
+            try:
+                return await self._run_one(job_id)
+            finally:
+                await connection.execute(text("SELECT pg_advisory_unlock(:space, :key)"), {"space": LOCK_SPACE, "key": number})
+                await connection.commit()
+        return False
+
+    async def _run_one(self, job_id: UUID) -> bool:
+        async with self._database.session() as session:
+            job = await session.get(Job, job_id, with_for_update=True)
+            if job is None or job.status not in ("queued", "running") or job.run_at > self._clock():
+                return False
+            job.status, job.attempts, job.updated_at = "running", job.attempts + 1, self._clock()
+            await session.flush()
+            await session.commit()
+        try:
+            if job.cancel_requested:
+                raise JobCancelled
+            await self._carry_out(job)
+        except JobCancelled:
+            await self._close(job, "cancelled")
+        except Refusal as refusal:
+            await self._close(job, "failed", problem=problem_of(refusal, job.correlation_id))
+        except Exception as error:
+            await self._retry_or_fail(job, error)
+        return True
+
+    async def _carry_out(self, job: Job) -> None:
+        context = Context(job.tenant_id, job.actor, job.correlation_id, str(job.id))
+        async with self._database.session(context if job.tenant_id != NO_TENANT else None) as session:
+            session.info["clock"] = self._clock
+            work = Work(job.id, job.kind, job.tenant_id, job.arguments, self._clock, self._reporter(job.id))
+            result = await self._manifest.jobs[job.kind](session, work)
+            await session.execute(update(Job).where(Job.id == job.id).values(**self._completion(job, result)))
+            await session.commit()
+
+    def _completion(self, job: Job, result: dict[str, Any] | None) -> dict[str, Any]:
+        at = self._clock()
+        every = self._manifest.schedules.get(job.kind)
+        if every is not None and job.tenant_id == NO_TENANT:
+            return {"status": "queued", "run_at": at + timedelta(seconds=every), "attempts": 0, "result": result, "updated_at": at}
+        return {"status": "succeeded", "progress_bps": 10_000, "result": result, "updated_at": at}
+
+    def _reporter(self, job_id: UUID) -> Callable[[int, dict[str, int]], Awaitable[None]]:
+        async def report(progress_bps: int, counts: dict[str, int]) -> None:
+            async with self._database.session() as session:
+                cancelled = await session.scalar(
+                    update(Job).where(Job.id == job_id).values(progress_bps=progress_bps, counts=counts).returning(Job.cancel_requested)
+                )
+                await session.commit()
+            if cancelled:
+                raise JobCancelled
+
+        return report
+
+    async def _retry_or_fail(self, job: Job, error: Exception) -> None:
+        log.error("job_failed", kind=job.kind, job_id=str(job.id), attempt=job.attempts, error_type=type(error).__name__, exc_info=error)
+        if job.attempts < MOST_ATTEMPTS or job.kind in self._manifest.schedules:
+            delay = timedelta(seconds=min(2**job.attempts, 300))
+            async with self._database.session() as session:
+                await session.execute(update(Job).where(Job.id == job.id).values(status="queued", run_at=self._clock() + delay))
+                await session.commit()
+            return
+        await self._close(
+            job, "failed", problem={"code": "internal", "detail": "The work failed on our side", "title": type(error).__name__}
+        )
+
+    async def _close(self, job: Job, status: Status, *, problem: dict[str, Any] | None = None) -> None:
+        async with self._database.session() as session:
+            await session.execute(update(Job).where(Job.id == job.id).values(status=status, problem=problem, updated_at=self._clock()))
+            await session.commit()
+
+
+class JobRead(Output):
+    """A job: what it is, how far it got, and what came of it. read = accepted + rejected + skipped."""
+
+    id: UUID
+    kind: str
+    status: Status
+    progress_bps: int
+    counts: dict[str, int]
+    result: dict[str, Any] | None
+    problem: dict[str, Any] | None
+    run_at: datetime
+    created_at: datetime
+    updated_at: datetime
+
+
+async def get_job(session: AsyncSession, job_id: UUID) -> Job:
+    """The caller's job. Raises NotFound; the tenant is compared here because this table has no row-level security."""
+    job = await session.get(Job, job_id)
+    if job is None or job.tenant_id != context_of(session).tenant_id:
+        raise NotFound(f"There is no job {job_id}")
+    return job
+
+
+async def cancel_job(session: AsyncSession, job_id: UUID) -> Job:
+    """Ask a job to stop between two steps. Raises NotFound, WrongState when it has ended."""
+    job = await get_job(session, job_id)
+    await session.refresh(job, with_for_update=True)
+    if job.status not in ("queued", "running"):
+        raise WrongState("cancel", state=job.status, verbs_that_fit=[])
+    job.cancel_requested = True
+    if job.status == "queued":
+        job.status = "cancelled"
+    await session.flush()
+    return job
+
+
+def accepted(response: Response, service: str, job: Job) -> Job:
+    """Say on `response` where the job that was asked for is to be read."""
+    response.headers["Location"] = f"/v1/{service}-jobs/{job.id}"
+    return job
+
+
+def jobs_router(manifest: Manifest) -> Router:
+    """The routes of a service's jobs: get and cancel."""
+    router = Router(f"{manifest.name}-jobs", prefix="/v1")
+
+    @router.operation("GET", f"/{manifest.name}-jobs/{{job_id}}", name="get", scope=f"{manifest.name}-jobs:read", response_model=JobRead)
+    async def get(session: SessionDep, job_id: UUID) -> Job:
+        """Read a job. Errors: 404."""
+        return await get_job(session, job_id)
+
+    @router.operation(
+        "POST", f"/{manifest.name}-jobs/{{job_id}}/cancel", name="cancel", scope=f"{manifest.name}-jobs:write", response_model=JobRead
+    )
+    async def cancel(session: SessionDep, job_id: UUID) -> Job:
+        """Ask a job to stop. Errors: 404, 409 when it has ended."""
+        return await cancel_job(session, job_id)
+
+    return router
+
+
+async def count_jobs(session: AsyncSession) -> dict[str, int]:
+    """How many jobs of this database are in each state."""
+    rows = await session.execute(select(Job.status, func.count()).group_by(Job.status))
+    return dict(rows.all())

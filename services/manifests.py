@@ -1,0 +1,100 @@
+"""Manifests: what a service is, in one place that every tool reads, and how the services of a tree are found."""
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from services.contracts import Event, topic_of
+from services.deliveries import Handlers
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+    from starlette.types import ASGIApp
+
+    from services.jobs import JobHandler
+    from services.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Noun:
+    """A noun of a service: its subject type in events and the first path segment of its routes."""
+
+    subject: str
+    segment: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a service is. The kit builds its application, workers, migrations and routes from this alone.
+
+    `consumes` are the topics its one consumer reads, `handlers` what it does with them, `jobs` the kinds of long work it knows,
+    `schedules` the kinds that run again and again (seconds between two runs, for the whole service). `front` is what the gateway has
+    more: the ASGI application before all others, made from the applications that run in this process and the settings.
+    """
+
+    name: str
+    package: str
+    port: int
+    nouns: Sequence[Noun]
+    routers: "Sequence[APIRouter]"
+    contracts: Sequence[type[Event]] = ()
+    consumes: Sequence[str] = ()
+    handlers: Handlers = field(default_factory=dict)
+    jobs: "Mapping[str, JobHandler]" = field(default_factory=dict)
+    schedules: Mapping[str, float] = field(default_factory=dict)
+    front: "Callable[[Mapping[str, ASGIApp], Settings], ASGIApp] | None" = None
+
+    @property
+    def segments(self) -> frozenset[str]:
+        """The first path segments that this service answers."""
+        return frozenset({noun.segment for noun in self.nouns} | {f"{self.name}-jobs"})
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """The topics that this service publishes on."""
+        return frozenset(topic_of(contract.type) for contract in self.contracts)
+
+    @property
+    def migrations(self) -> Path:
+        """The folder of its Alembic history."""
+        module = sys.modules[self.package]
+        assert module.__file__ is not None
+        return Path(module.__file__).parent / "migrations"
+
+
+class SegmentTaken(RuntimeError):
+    """Two services answer the same path segment."""
+
+
+@cache
+def discover(services_path: str = "") -> tuple[Manifest, ...]:
+    """The manifests of the tree and of further folders (separated by ':'), by name. Raises SegmentTaken."""
+    found = []
+    for folder in (ROOT, *(Path(part) for part in services_path.split(":") if part)):
+        if str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+        for path in sorted((*folder.glob("*_svc/manifest.py"), *folder.glob("gateway/manifest.py"))):
+            module: ModuleType = importlib.import_module(f"{path.parent.name}.manifest")
+            found.append(module.manifest)
+    owners: dict[str, str] = {}
+    for manifest in found:
+        for segment in manifest.segments:
+            if owners.setdefault(segment, manifest.name) != manifest.name:
+                raise SegmentTaken(f"/v1/{segment} is answered by {owners[segment]} and by {manifest.name}")
+    return tuple(sorted(found, key=lambda manifest: manifest.name))
+
+
+def get_manifest(name: str, services_path: str = "") -> Manifest:
+    """The manifest of a service. Raises LookupError naming the services there are."""
+    manifests = discover(services_path)
+    for manifest in manifests:
+        if manifest.name == name:
+            return manifest
+    raise LookupError(f"there is no service {name!r}; there are {', '.join(m.name for m in manifests)}")

@@ -1,0 +1,93 @@
+"""The relay: moves the outbox of one service to the bus, in order, with one active relay per database."""
+
+import asyncio
+from collections.abc import Sequence
+
+import asyncpg
+import structlog
+
+from services.bus import Message
+from services.bus.postgres import PostgresBus
+from services.failpoints import reach
+
+log = structlog.get_logger()
+
+LOCK = "SELECT pg_try_advisory_lock(7101, 1)"
+READ = "SELECT id, topic, partition_key, event FROM outbox WHERE partition_key <> ALL($1) ORDER BY id LIMIT 1000"
+DELETE = "DELETE FROM outbox WHERE id = ANY($1::bigint[])"
+POLL_BUSY_SECONDS = 0.01
+POLL_IDLE_SECONDS = 0.05
+STANDBY_SECONDS = 0.5
+HOLD_SECONDS = 5.0
+
+
+class Relay:
+    """One relay. Its session advisory lock lives on the very connection through which it reads and deletes: a relay that is killed
+    or cut off loses both at once, so two relays never move the same outbox, and what was published but not deleted is published
+    again by the next one (consumers drop the repeat by its sequence).
+    """
+
+    def __init__(self, url: str, bus: PostgresBus, *, service: str) -> None:
+        self._url = url
+        self._bus = bus
+        self._service = service
+        self._held: dict[str, float] = {}
+        self.published = 0
+
+    async def run(self) -> None:
+        """Move events until cancelled; a lost connection is made anew."""
+        while True:
+            try:
+                await self._hold_office()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("relay_lost_database", service=self._service, error_type=type(error).__name__)
+                await asyncio.sleep(STANDBY_SECONDS)
+
+    async def _hold_office(self) -> None:
+        connection = await asyncpg.connect(
+            self._url,
+            server_settings={"application_name": f"mitra relay {self._service}", "tcp_keepalives_idle": "10", "jit": "off"},
+        )
+        try:
+            while not await connection.fetchval(LOCK):  # noqa: ASYNC110 - the lock lives in the database
+                await asyncio.sleep(STANDBY_SECONDS)
+            pause = POLL_BUSY_SECONDS
+            while True:
+                moved = await self.move(connection)
+                pause = POLL_BUSY_SECONDS if moved else min(pause * 1.5, POLL_IDLE_SECONDS)
+                if moved < 1000:
+                    await asyncio.sleep(pause)
+        finally:
+            await connection.close(timeout=2)
+
+    async def move(self, connection: "asyncpg.Connection[asyncpg.Record]") -> int:
+        """Publish and delete one batch; answers how many events moved."""
+        now = asyncio.get_running_loop().time()
+        self._held = {key: until for key, until in self._held.items() if until > now}
+        rows = await connection.fetch(READ, list(self._held))
+        if not rows:
+            return 0
+        moved = await self._publish(rows)
+        await connection.execute(DELETE, moved)
+        reach("publish.after_delete")
+        self.published += len(moved)
+        return len(moved)
+
+    async def _publish(self, rows: Sequence[asyncpg.Record]) -> list[int]:
+        """The ids that are on the bus now. When the batch fails whole, each key is tried alone and a failing key is held back."""
+        try:
+            await self._bus.publish([Message(r["topic"], r["partition_key"], r["event"]) for r in rows])
+            return [r["id"] for r in rows]
+        except (asyncpg.DataError, LookupError) as error:
+            log.error("relay_batch_refused", service=self._service, error_type=type(error).__name__)
+        moved = []
+        for row in rows:
+            if row["partition_key"] in self._held:
+                continue
+            try:
+                await self._bus.publish([Message(row["topic"], row["partition_key"], row["event"])])
+                moved.append(row["id"])
+            except (asyncpg.DataError, LookupError) as error:
+                self._held[row["partition_key"]] = asyncio.get_running_loop().time() + HOLD_SECONDS
+                log.error("relay_key_held", service=self._service, outbox_id=row["id"], error_type=type(error).__name__)
+        return moved

@@ -1,0 +1,168 @@
+"""The router of every service: each operation names its scope, runs in one transaction, and commits before its answer leaves."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.routing import APIRoute
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services import idempotency
+from services.database import Context, Database
+from services.errors import Forbidden, Unauthenticated
+from services.failpoints import reach
+from services.problems import MEDIA_TYPE, Problem
+from services.tokens import GATEWAY, Caller, Verifier
+
+KEPT_HEADERS = ("etag", "mitra-version", "location")
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": description, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+    for status, description in {
+        400: "The request cannot be read",
+        401: "No valid credentials",
+        403: "The scope is missing",
+        404: "No such record in this tenant",
+        409: "The present state does not allow it",
+        412: "The record has moved on",
+        413: "Too large",
+        422: "The input is not valid",
+        428: "If-Match is missing",
+        429: "Over the limit",
+        503: "Not now; try again",
+    }.items()
+}
+
+
+class TransactionalRoute(APIRoute):
+    """One request, one transaction, one commit before the response leaves; a keyed request is answered once."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def in_transaction(request: Request) -> Response:
+            try:
+                return await _run(request, handle)
+            finally:
+                session: AsyncSession | None = getattr(request.state, "session", None)
+                if session is not None:
+                    await session.close()
+
+        return in_transaction
+
+
+async def _run(request: Request, handle: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
+    keyed = await _keyed(request)
+    if keyed is not None:
+        stored = await idempotency.find_answer(session_of(request), keyed)
+        if stored is not None:
+            return Response(stored.body, status_code=stored.status, headers=stored.headers, media_type="application/json")
+    response = await handle(request)
+    session: AsyncSession | None = getattr(request.state, "session", None)
+    if session is not None:
+        if keyed is not None and 200 <= response.status_code < 300:
+            headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+            answer = idempotency.Answer(response.status_code, headers, bytes(response.body))
+            await idempotency.store_answer(session, keyed, answer, contact_id=_contact_id(answer.body))
+        await session.commit()
+        reach("write.after_commit")
+    return response
+
+
+async def _keyed(request: Request) -> idempotency.KeyedRequest | None:
+    key = request.headers.get("idempotency-key")
+    if key is None or request.method not in ("POST", "PATCH", "PUT"):
+        return None
+    return idempotency.keyed_request(request.method, request.url.path, key=key, body=await request.body())
+
+
+def _contact_id(body: bytes) -> UUID | None:
+    answer = orjson.loads(body) if body else None
+    found = answer.get("contact_id") if isinstance(answer, dict) else None
+    return UUID(found) if isinstance(found, str) else None
+
+
+def caller_of(request: Request) -> Caller:
+    """Who calls, by the internal token. Raises Unauthenticated."""
+    known: Caller | None = getattr(request.state, "caller", None)
+    if known is not None:
+        return known
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("Send a token: Authorization: Bearer …")
+    verifier: Verifier = request.app.state.verifier
+    caller = verifier.verify(token)
+    request.state.caller = caller
+    return caller
+
+
+def session_of(request: Request) -> AsyncSession:
+    """The session of this request, bound to the caller's tenant; the route commits it."""
+    known: AsyncSession | None = getattr(request.state, "session", None)
+    if known is not None:
+        return known
+    caller = caller_of(request)
+    request_id = request.headers.get("x-request-id", "")
+    context = Context(caller.tenant_id, caller.actor, request_id, request_id, request.headers.get("traceparent"))
+    database: Database = request.app.state.database
+    session = database.session(context)
+    session.info["clock"] = request.app.state.clock
+    request.state.session = session
+    return session
+
+
+async def _session(request: Request) -> AsyncSession:
+    return session_of(request)
+
+
+async def _caller(request: Request) -> Caller:
+    return caller_of(request)
+
+
+SessionDep = Annotated[AsyncSession, Depends(_session)]
+CallerDep = Annotated[Caller, Depends(_caller)]
+
+
+def allows(scopes: frozenset[str], needed: str) -> bool:
+    """Whether `scopes` cover `needed` (`orders:write`): by name, by `orders:*`, or by `*`; write covers read."""
+    noun, _, verb = needed.partition(":")
+    granted = {needed, f"{noun}:*", "*"} | ({f"{noun}:write"} if verb == "read" else set())
+    return not granted.isdisjoint(scopes)
+
+
+def needs(scope: str) -> Callable[[Request], Coroutine[Any, Any, None]]:
+    """A dependency that refuses callers without `scope`; `internal` means another service, never a person or a key."""
+
+    async def check(request: Request) -> None:
+        caller = caller_of(request)
+        if scope == "internal":
+            if caller.issuer == GATEWAY:
+                raise Forbidden("This operation is for services only", code="internal_only")
+        elif caller.issuer != GATEWAY or not allows(caller.scopes, scope):
+            raise Forbidden(f"The scope {scope} is missing", code="missing_scope")
+
+    return check
+
+
+class Router(APIRouter):
+    """The routes of one noun. Every operation is declared with its name and its scope, so none is open by accident."""
+
+    def __init__(self, noun: str, *, prefix: str = "") -> None:
+        super().__init__(tags=[noun], prefix=prefix, route_class=TransactionalRoute)
+        self.noun = noun
+
+    def operation(
+        self, method: str, path: str, *, name: str, scope: str, **options: Any
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Declare `method path` as the operation `<noun>.<name>` (its stable operation id), open to callers with `scope`."""
+        responses = {**PROBLEMS, **options.pop("responses", {})}
+        return self.api_route(
+            path,
+            methods=[method],
+            operation_id=f"{self.noun}.{name}",
+            dependencies=[Depends(needs(scope))],
+            responses=responses,
+            openapi_extra={"x-scope": scope},
+            **options,
+        )

@@ -1,0 +1,56 @@
+"""The worker process: relay, consumer and jobs of one or more services in one event loop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from services import failpoints
+from services.bus.postgres import PostgresBus
+from services.clock import Clock, utc_now
+from services.consumer import Consumer
+from services.database import Database
+from services.jobs import JobRunner
+from services.manifests import Manifest
+from services.relay import Relay
+from services.settings import Settings, plain_url
+
+
+class Worker:
+    """The moving parts of one service: what it publishes, what it reads, what it does later."""
+
+    def __init__(self, manifest: Manifest, settings: Settings, bus: PostgresBus, *, clock: Clock = utc_now) -> None:
+        self.database = Database(settings.database(manifest.name), pool_size=5, application_name=f"mitra work {manifest.name}")
+        self.relay = Relay(plain_url(settings.database(manifest.name)), bus, service=manifest.name)
+        self.consumer = Consumer(manifest.name, self.database, bus, topics=manifest.consumes, handlers=manifest.handlers)
+        self.jobs = JobRunner(manifest, self.database, clock=clock)
+        self._consumes = bool(manifest.consumes)
+
+    async def run(self) -> None:
+        """Move, apply and carry out until cancelled."""
+        await self.database.check_role()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.relay.run())
+            group.create_task(self.jobs.run())
+            if self._consumes:
+                group.create_task(self.consumer.run())
+
+
+@asynccontextmanager
+async def open_workers(manifests: Sequence[Manifest], settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[list[Worker]]:
+    """The workers of `manifests` on one connection to the bus, closed at the end."""
+    async with AsyncExitStack() as stack:
+        bus = PostgresBus(plain_url(settings.bus_url))
+        await bus.start()
+        stack.push_async_callback(bus.close)
+        workers = [Worker(manifest, settings, bus, clock=clock) for manifest in manifests]
+        for worker in workers:
+            stack.push_async_callback(worker.database.close)
+        yield workers
+
+
+async def work(manifests: Sequence[Manifest], settings: Settings) -> None:
+    """Run the workers of `manifests` until cancelled."""
+    failpoints.arm(settings.fail_points, seed=settings.fail_seed)
+    async with open_workers(manifests, settings) as workers, asyncio.TaskGroup() as group:
+        for worker in workers:
+            group.create_task(worker.run())

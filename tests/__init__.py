@@ -1,1 +1,0 @@
-"""Everything that Mitra is held to, in the shape of the tree it tests."""

@@ -1,0 +1,67 @@
+"""One server, one set of migrated databases and one Mitra for the whole run; every test that uses it starts empty."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from services import embedded, logs, migrating, provisioning
+from services.application import deployable_of
+from services.embedded import Server
+from services.manifests import discover
+from services.settings import Settings
+from services.tokens import make_key_pair
+
+from tests.harness import Mitra, open_mitra
+
+logs.configure("error")
+DEMO = Path(__file__).parent / "demo"
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A PostgreSQL of this run alone; it may forget on a crash, since no test of this run kills it."""
+    folder = Path(tempfile.mkdtemp(prefix="mitra-"))
+    with embedded.start(folder, durable=False) as running:
+        yield running
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def settings(server: Server) -> Iterator[Settings]:
+    """Settings on migrated databases of that server, with a key pair for each service."""
+    folder = Path(tempfile.mkdtemp(prefix="mitra-"))
+    settings = Settings(
+        database_url=server.url(provisioning.APP, "mitra_{service}"),
+        owner_database_url=server.url(provisioning.OWNER, "mitra_{service}"),
+        bus_url=server.url(provisioning.APP, "mitra_bus"),
+        folder=folder,
+    )
+
+    async def prepare() -> None:
+        for name in ("bus", *(manifest.name for manifest in discover(str(DEMO)))):
+            await provisioning.create_database(server.dsn(provisioning.SUPERUSER, "postgres"), f"mitra_{name}")
+        await migrating.migrate(settings, discover(str(DEMO)))
+
+    asyncio.run(prepare())
+    for manifest in discover(str(DEMO)):
+        make_key_pair(settings.keys_folder, deployable_of(manifest))
+    make_key_pair(settings.keys_folder, "gateway")
+    yield settings
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+async def running_mitra(settings: Settings) -> AsyncIterator[Mitra]:
+    """All services, opened once."""
+    async with open_mitra(settings, discover(str(DEMO))) as mitra:
+        yield mitra
+
+
+@pytest.fixture
+async def mitra(running_mitra: Mitra) -> Mitra:
+    """All services with empty databases."""
+    await running_mitra.empty()
+    return running_mitra

@@ -1,0 +1,29 @@
+"""What the demo service is."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from demo_svc import events
+from demo_svc.things import operations, routes
+from services.contracts import Event
+from services.jobs import Work
+from services.manifests import Manifest, Noun
+
+
+async def count(session: AsyncSession, work: Work) -> dict[str, int]:
+    """A job that counts to its argument, with progress."""
+    for number in range(work.arguments["to"]):
+        await work.report(number * 100, {"read": number})
+    return {"counted": work.arguments["to"]}
+
+
+manifest = Manifest(
+    name="demo",
+    package="demo_svc",
+    port=8091,
+    nouns=[Noun("thing", "things")],
+    routers=[routes.router],
+    contracts=[events.ThingCreated, events.ThingUpdated, events.ThingUsed, events.ThingArchived, events.ThingRestored],
+    consumes=["crm.demo"],
+    handlers={Event: [operations.on_thing]},
+    jobs={"count": count},
+)

@@ -1,0 +1,1 @@
+"""Things: the smallest noun that shows every layer."""

@@ -1,1 +1,0 @@
-"""The kit on its own, module by module."""
