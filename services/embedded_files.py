@@ -46,7 +46,13 @@ def give(path: Path, run: Run) -> None:
 
 
 def data_folder(folder: Path, run: Run) -> Path:
-    """`folder`, made if missing, or its stand-in under SHARED (told on stderr) where the server's user cannot come to it."""
+    """`folder`, made if missing, or its stand-in under SHARED (told on stderr) where the server's user cannot come to it.
+
+    Raises EmbeddedServerError where somebody else's server made the data, as after a start by root.
+    """
+    data, user = folder / "data", run.get("user", os.geteuid())
+    if data.exists() and data.stat().st_uid != user:
+        raise EmbeddedServerError(f"{data} belongs to user {data.stat().st_uid}, not {user}: start as before, or remove {folder}")
     if not _can(run, "/bin/sh", "-c", 'cd "$0"', _passable(folder)):
         folder = _passable(_passable(SHARED) / f"{folder.parent.name}-{zlib.crc32(os.fsencode(folder)):08x}")
         sys.stderr.write(f"The data folder is {folder}, because user nobody, whom PostgreSQL runs as, cannot reach the checkout.\n")

@@ -275,6 +275,16 @@ def test_root_in_a_private_home_gets_data_and_binaries_elsewhere_and_the_home_st
 
 
 @as_root
+def test_data_of_another_user_is_left_alone(folder: Path) -> None:
+    embedded.start(folder, durable=False).stop()
+    os.chown(folder / "data", 1, 1)
+    with pytest.raises(
+        embedded.EmbeddedServerError, match=rf"{folder}/data belongs to user 1, not \d+: start as before, or remove {folder}"
+    ):
+        embedded.start(folder)
+
+
+@as_root
 def test_an_ordinary_user_runs_the_server_as_himself(folder: Path) -> None:
     user, site = pwd.getpwnam("daemon"), copy_of_the_wheel(folder / "site")
     for path in (folder, site, *site.rglob("*")):
