@@ -128,13 +128,16 @@ class JobRunner:
         while True:
             try:
                 await self.ensure_schedules()
-                async with self._database.engine.connect() as connection:
-                    while True:
-                        if not await self.step(connection):
-                            await asyncio.sleep(POLL_SECONDS)
+                await self._run_due()
             except Exception as error:
                 log.error("job_runner_failed", service=self._manifest.name, error_type=type(error).__name__)
                 await asyncio.sleep(1.0)
+
+    async def _run_due(self) -> None:
+        async with self._database.engine.connect() as connection:
+            while True:
+                if not await self.step(connection):
+                    await asyncio.sleep(POLL_SECONDS)
 
     async def ensure_schedules(self) -> None:
         """Make the row of each recurring schedule (it belongs to no tenant)."""

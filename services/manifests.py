@@ -2,7 +2,7 @@
 
 import importlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,9 @@ from services.deliveries import Handlers
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
+    from rich.console import Console
     from starlette.types import ASGIApp
+    from typer import Typer
 
     from services.jobs import JobHandler
     from services.settings import Settings
@@ -36,7 +38,9 @@ class Manifest:
 
     `consumes` are the topics its one consumer reads, `handlers` what it does with them, `jobs` the kinds of long work it knows,
     `schedules` the kinds that run again and again (seconds between two runs, for the whole service). `front` is what the gateway has
-    more: the ASGI application before all others, made from the applications that run in this process and the settings.
+    more: the ASGI application before all others, made from the applications that run in this process and the settings; and `first_start`,
+    called by `mitra up` with the settings, the address of the front and whether a demo company is wanted, once everything is ready.
+    `commands` are groups that the service adds to the `mitra` command.
     """
 
     name: str
@@ -49,6 +53,8 @@ class Manifest:
     handlers: Handlers = field(default_factory=dict)
     jobs: "Mapping[str, JobHandler]" = field(default_factory=dict)
     schedules: Mapping[str, float] = field(default_factory=dict)
+    commands: "Mapping[str, Typer]" = field(default_factory=dict)
+    first_start: "Callable[[Settings, str, bool, Console], Awaitable[None]] | None" = None
     front: "Callable[[Mapping[str, ASGIApp], Settings], ASGIApp] | None" = None
 
     @property

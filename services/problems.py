@@ -120,54 +120,56 @@ def refusal_from_database(error: DBAPIError) -> errors.Refusal | None:
 
 def install(app: FastAPI) -> None:
     """Make `app` answer every error with a problem document and never with a traceback."""
+    app.add_exception_handler(errors.Refusal, _on_refusal)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(DBAPIError, _on_database)
+    app.add_exception_handler(StaleDataError, _on_stale)
+    app.add_exception_handler(Exception, _on_crash)
 
-    def request_id(request: Request) -> str | None:
-        return request.headers.get("x-request-id")
 
-    async def on_refusal(request: Request, error: Exception) -> Response:
-        assert isinstance(error, errors.Refusal)
-        return respond(error, request_id(request))
+def _request_id(request: Request) -> str | None:
+    return request.headers.get("x-request-id")
 
-    async def on_invalid(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        return respond(invalid_from(error), request_id(request))
 
-    async def on_http(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        document = {
-            "type": "about:blank",
-            "title": HTTPStatus(error.status_code).phrase,
-            "status": error.status_code,
-            "detail": str(error.detail),
-            "code": HTTPStatus(error.status_code).name.lower(),
-            "errors": [],
-            "request_id": request_id(request),
-        }
-        return Response(encode(document), status_code=error.status_code, headers=error.headers, media_type=MEDIA_TYPE)
+async def _on_refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.Refusal)
+    return respond(error, _request_id(request))
 
-    async def on_database(request: Request, error: Exception) -> Response:
-        refusal = refusal_from_database(error) if isinstance(error, DBAPIError) else None
-        return respond(refusal, request_id(request)) if refusal else await on_crash(request, error)
 
-    async def on_stale(request: Request, _error: Exception) -> Response:
-        return respond(errors.Conflict("The record was changed meanwhile; read it again", code="busy"), request_id(request))
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return respond(invalid_from(error), _request_id(request))
 
-    async def on_crash(request: Request, error: Exception) -> Response:
-        log.error("request_failed", path=request.url.path, error_type=type(error).__name__, exc_info=error)
-        document = {
-            "type": "about:blank",
-            "title": "Internal Server Error",
-            "status": 500,
-            "detail": "Something failed on our side; the request id finds it in the log",
-            "code": "internal",
-            "errors": [],
-            "request_id": request_id(request),
-        }
-        return Response(encode(document), status_code=500, media_type=MEDIA_TYPE)
 
-    app.add_exception_handler(errors.Refusal, on_refusal)
-    app.add_exception_handler(RequestValidationError, on_invalid)
-    app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(DBAPIError, on_database)
-    app.add_exception_handler(StaleDataError, on_stale)
-    app.add_exception_handler(Exception, on_crash)
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = HTTPStatus(error.status_code).name.lower()
+    return _bare(request, error.status_code, code=code, detail=str(error.detail), headers=dict(error.headers or {}))
+
+
+async def _on_database(request: Request, error: Exception) -> Response:
+    refusal = refusal_from_database(error) if isinstance(error, DBAPIError) else None
+    return respond(refusal, _request_id(request)) if refusal else await _on_crash(request, error)
+
+
+async def _on_stale(request: Request, _error: Exception) -> Response:
+    return respond(errors.Conflict("The record was changed meanwhile; read it again", code="busy"), _request_id(request))
+
+
+async def _on_crash(request: Request, error: Exception) -> Response:
+    log.error("request_failed", path=request.url.path, error_type=type(error).__name__, exc_info=error)
+    return _bare(request, 500, code="internal", detail="Something failed on our side; the request id finds it in the log")
+
+
+def _bare(request: Request, status: int, *, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
+    document = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "errors": [],
+        "request_id": _request_id(request),
+    }
+    return Response(encode(document), status_code=status, headers=headers, media_type=MEDIA_TYPE)

@@ -1,0 +1,130 @@
+"""The `mitra` command: runs Mitra, looks after it, and carries what the services' manifests add to it."""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from typing import Annotated, Any
+
+import typer
+import uvloop
+from rich.console import Console
+
+from services import logs, migrating, up
+from services.application import deployable_of
+from services.command_events import events
+from services.manifests import discover, get_manifest
+from services.serving import end_with_parent, serve
+from services.settings import Settings
+from services.tokens import make_key_pair
+from services.worker import work
+
+app = typer.Typer(help="Mitra: an event-driven customer-relationship back end.", no_args_is_help=True, pretty_exceptions_enable=False)
+app.add_typer(events, name="events")
+console = Console()
+
+Service = Annotated[str | None, typer.Argument(help="contacts, pipeline, analytics, gateway …")]
+Everything = Annotated[bool, typer.Option("--all", help="every service in this process")]
+Parent = Annotated[int | None, typer.Option(hidden=True)]
+
+
+@app.command("up")
+def run_up(demo: Annotated[bool, typer.Option(help="load a demo company on the first start")] = True) -> None:
+    """Run everything on this machine: an embedded PostgreSQL, one web process, one worker process."""
+    settings = _settings()
+
+    async def run(settings: Settings, server: Any) -> None:
+        await up.prepare(settings, server)
+        async with up.running_company(settings, console) as company:
+            for manifest in discover(settings.services_path):
+                if manifest.first_start is not None:
+                    await manifest.first_start(settings, company.url, demo, console)
+            console.print(f"[bold]Mitra answers at {company.url}[/] — its API is described at {company.url}/openapi.json")
+            console.print("Stop with Ctrl-C.")
+
+    with up.database_server(settings) as (addressed, server):
+        _run(run(addressed, server))
+
+
+@app.command()
+def init() -> None:
+    """Make the key pair of every deployable, where it is missing."""
+    settings = _settings()
+    for manifest in discover(settings.services_path):
+        make_key_pair(settings.keys_folder, deployable_of(manifest))
+    console.print(f"The key pairs are in {settings.keys_folder}")
+
+
+@app.command("serve")
+def run_serve(
+    service: Service = None,
+    everything: Everything = False,
+    host: str | None = None,
+    port: int | None = None,
+    parent: Parent = None,
+) -> None:
+    """Answer HTTP for one service, or for all of them on one port."""
+    settings = _settings()
+    manifests = up.selected(settings, service, everything=everything)
+    default = settings.port if everything else manifests[0].port
+    _run(_with_parent(serve(manifests, settings, host=host or settings.host, port=port or default), parent))
+
+
+@app.command("work")
+def run_work(service: Service = None, everything: Everything = False, parent: Parent = None) -> None:
+    """Run the relay, the consumer and the jobs of one service, or of all of them."""
+    settings = _settings()
+    _run(_with_parent(work(up.selected(settings, service, everything=everything), settings), parent))
+
+
+@app.command("migrate")
+def run_migrate() -> None:
+    """Bring every database to its newest revision and create the topics of the bus."""
+    with up.database_server(_settings()) as (settings, server):
+        _run(up.prepare(settings, server))
+    console.print("Every database is at its newest revision.")
+
+
+@app.command()
+def revision(service: Annotated[str, typer.Argument(help="a service, or kit")], message: str) -> None:
+    """Write the next revision of a service's tables (or of the kit's) from the difference to its migrated database."""
+    with up.database_server(_settings()) as (settings, server):
+        _run(up.prepare(settings, server))
+        if service == "kit":
+            name = discover(settings.services_path)[0].name
+            _run(migrating.revise(settings, migrating.KIT, name=name, message=message))
+        else:
+            history = migrating.history_of(get_manifest(service, settings.services_path))
+            _run(migrating.revise(settings, history, name=service, message=message))
+
+
+def _settings() -> Settings:
+    settings = Settings()
+    logs.configure(settings.log_level)
+    return settings
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work)
+
+
+async def _with_parent(work: Coroutine[Any, Any, None], parent: int | None) -> None:
+    """Run `work`, and end with the process that started this one where it names itself."""
+    running = asyncio.create_task(work)
+    watching = asyncio.create_task(end_with_parent(parent)) if parent is not None else None
+    await asyncio.wait({running, watching} if watching else {running}, return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        running.result()
+    running.cancel()
+
+
+def main() -> None:
+    """The console script: the kit's commands and those of every manifest."""
+    for manifest in discover(Settings().services_path):
+        for name, group in manifest.commands.items():
+            app.add_typer(group, name=name)
+    app()
+
+
+if __name__ == "__main__":
+    main()
