@@ -18,8 +18,6 @@ from services.manifests import Manifest
 from services.settings import Settings
 from services.tokens import KeyPairs, Verifier
 
-MAX_BODY_BYTES = 32 * 1024 * 1024
-
 
 def create_app(manifest: Manifest, settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     """The application of `manifest`. Its lifespan opens the database and refuses a role that bypasses row-level security."""
@@ -40,7 +38,6 @@ def create_app(manifest: Manifest, settings: Settings, *, clock: Clock = utc_now
         openapi_url=f"/v1/{manifest.name}-openapi.json",
         separate_input_output_schemas=True,
         redirect_slashes=False,
-        max_body_size=MAX_BODY_BYTES,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # its log records would carry what the caller sent
     )
     app.state.manifest = manifest
