@@ -2,6 +2,7 @@
 
 import hashlib
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database import Base, context_of
+from services.database import Base, Context, bind_tenant, context_of
 from services.errors import Conflict, Invalid, invalid_field
 
 KEPT = timedelta(hours=24)
@@ -104,6 +105,8 @@ async def store_answer(session: AsyncSession, request: KeyedRequest, answer: Ans
     await session.execute(statement)
 
 
-async def forget_old_answers(session: AsyncSession) -> None:
-    """Delete this tenant's answers that are older than a day."""
-    await session.execute(delete(IdempotencyAnswer).where(IdempotencyAnswer.stored_at <= func.now() - KEPT))
+async def forget_old_answers(session: AsyncSession, tenant_ids: Sequence[UUID]) -> None:
+    """Delete the answers of these tenants that are older than a day; the session is left bound to the last of them."""
+    for tenant_id in tenant_ids:
+        await bind_tenant(session, Context(tenant_id, "system:housekeeping", "housekeeping"))
+        await session.execute(delete(IdempotencyAnswer).where(IdempotencyAnswer.stored_at <= func.now() - KEPT))

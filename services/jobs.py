@@ -18,10 +18,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.clock import Clock, utc_now
 from services.database import Base, Context, Database, context_of, now
 from services.errors import NotFound, Refusal, WrongState
+from services.idempotency import forget_old_answers
 from services.identifiers import new_id
 from services.manifests import Manifest
 from services.problems import problem_of
 from services.routing import Router, SessionDep
+from services.tenants import Tenant
 from services.wire import Output
 
 log = structlog.get_logger()
@@ -113,13 +115,25 @@ def _new_row(kind: str, key: str, *, at: datetime, run_at: datetime, context: Co
     }
 
 
+async def _forget_answers(session: AsyncSession, _work: Work) -> None:
+    """Delete the idempotency answers of every tenant that nobody may ask for any more."""
+    await forget_old_answers(session, list(await session.scalars(select(Tenant.id))))
+
+
+KIT_JOBS: dict[str, JobHandler] = {"forget_answers": _forget_answers}
+KIT_SCHEDULES = {"forget_answers": 3600.0}
+
+
 class JobRunner:
     """Runs the due jobs of one service, one at a time. A job is claimed by a session advisory lock, so the jobs of a worker that
     died are free at once; its effect and its completion are one transaction, so a job that was killed leaves nothing and runs again.
     """
 
     def __init__(self, manifest: Manifest, database: Database, *, clock: Clock = utc_now) -> None:
-        self._manifest = manifest
+        self._service = manifest.name
+        self._handlers: dict[str, JobHandler] = {**KIT_JOBS, **manifest.jobs}
+        self._schedules: dict[str, float] = {**KIT_SCHEDULES, **manifest.schedules}
+        self._actor = f"system:{manifest.package}"
         self._database = database
         self._clock = clock
 
@@ -130,7 +144,7 @@ class JobRunner:
                 await self.ensure_schedules()
                 await self._run_due()
             except Exception as error:
-                log.error("job_runner_failed", service=self._manifest.name, error_type=type(error).__name__)
+                log.error("job_runner_failed", service=self._service, error_type=type(error).__name__)
                 await asyncio.sleep(1.0)
 
     async def _run_due(self) -> None:
@@ -141,9 +155,9 @@ class JobRunner:
 
     async def ensure_schedules(self) -> None:
         """Make the row of each recurring schedule (it belongs to no tenant)."""
-        context = Context(NO_TENANT, f"system:{self._manifest.package}", "schedule")
+        context = Context(NO_TENANT, self._actor, "schedule")
         async with self._database.session() as session:
-            for kind in self._manifest.schedules:
+            for kind in self._schedules:
                 row = _new_row(kind, "schedule", at=self._clock(), run_at=self._clock(), context=context, arguments={})
                 await session.execute(insert(Job).values(row).on_conflict_do_nothing())
             await session.commit()
@@ -152,7 +166,7 @@ class JobRunner:
         """Run one due job, holding its lock on `connection`; answers whether there was one."""
         due = await connection.execute(
             select(Job.id)
-            .where(Job.status.in_(("queued", "running")), Job.run_at <= self._clock(), Job.kind.in_(list(self._manifest.jobs)))
+            .where(Job.status.in_(("queued", "running")), Job.run_at <= self._clock(), Job.kind.in_(list(self._handlers)))
             .order_by(Job.run_at)
             .limit(20)
         )
@@ -196,13 +210,13 @@ class JobRunner:
         async with self._database.session(context if job.tenant_id != NO_TENANT else None) as session:
             session.info["clock"] = self._clock
             work = Work(job.id, job.kind, job.tenant_id, job.arguments, self._clock, self._reporter(job.id))
-            result = await self._manifest.jobs[job.kind](session, work)
+            result = await self._handlers[job.kind](session, work)
             await session.execute(update(Job).where(Job.id == job.id).values(**self._completion(job, result)))
             await session.commit()
 
     def _completion(self, job: Job, result: dict[str, Any] | None) -> dict[str, Any]:
         at = self._clock()
-        every = self._manifest.schedules.get(job.kind)
+        every = self._schedules.get(job.kind)
         if every is not None and job.tenant_id == NO_TENANT:
             return {"status": "queued", "run_at": at + timedelta(seconds=every), "attempts": 0, "result": result, "updated_at": at}
         return {"status": "succeeded", "progress_bps": 10_000, "result": result, "updated_at": at}
@@ -221,7 +235,7 @@ class JobRunner:
 
     async def _retry_or_fail(self, job: Job, error: Exception) -> None:
         log.error("job_failed", kind=job.kind, job_id=str(job.id), attempt=job.attempts, error_type=type(error).__name__, exc_info=error)
-        if job.attempts < MOST_ATTEMPTS or job.kind in self._manifest.schedules:
+        if job.attempts < MOST_ATTEMPTS or job.kind in self._schedules:
             delay = timedelta(seconds=min(2**job.attempts, 300))
             async with self._database.session() as session:
                 await session.execute(update(Job).where(Job.id == job.id).values(status="queued", run_at=self._clock() + delay))
