@@ -5,6 +5,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from services.errors import Invalid
 from services.money import DIGITS, MOST_MINOR, to_minor, to_text
 
