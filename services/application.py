@@ -14,7 +14,7 @@ from services.clock import Clock, utc_now
 from services.database import Database
 from services.identifiers import new_id
 from services.jobs import jobs_router
-from services.manifests import Manifest
+from services.manifests import Manifest, discover
 from services.settings import Settings
 from services.tokens import KeyPairs, Verifier
 
@@ -46,7 +46,8 @@ def create_app(manifest: Manifest, settings: Settings, *, clock: Clock = utc_now
     app.state.clock = clock
     app.state.verifier = Verifier(KeyPairs.load(settings.keys_folder, deployable_of(manifest)), clock=clock)
     problems.install(app)
-    for router in (*manifest.routers, jobs_router(manifest)):
+    across = manifest.across(discover(settings.services_path)) if manifest.across is not None else ()
+    for router in (*manifest.routers, *across, jobs_router(manifest)):
         app.include_router(router)
     _add_health(app, database)
     app.add_middleware(RequestIds)

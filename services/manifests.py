@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from services.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
+EVERY_TOPIC = ("*",)
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,10 @@ class Noun:
 class Manifest:
     """What a service is. The kit builds its application, workers, migrations and routes from this alone.
 
-    `consumes` are the topics its one consumer reads, `handlers` what it does with them, `jobs` the kinds of long work it knows,
-    `schedules` the kinds that run again and again (seconds between two runs, for the whole service). `front` is what the gateway has
-    more: the ASGI application before all others, made from the applications that run in this process and the settings; and `first_start`,
+    `consumes` are the topics its one consumer reads (EVERY_TOPIC: those of all services of the tree), `handlers` what it does with
+    them, `jobs` the kinds of long work it knows, `schedules` the kinds that run again and again (seconds between two runs, for the whole
+    service). What the gateway has more: `across`, routers that speak of the nouns of all services, made from their manifests; `front`,
+    the ASGI application before all others, made from the applications that run in this process and the settings; and `first_start`,
     called by `mitra up` with the settings, the address of the front and whether a demo company is wanted, once everything is ready.
     `commands` are groups that the service adds to the `mitra` command.
     """
@@ -55,6 +57,7 @@ class Manifest:
     schedules: Mapping[str, float] = field(default_factory=dict)
     commands: "Mapping[str, Typer]" = field(default_factory=dict)
     first_start: "Callable[[Settings, str, bool, Console], Awaitable[None]] | None" = None
+    across: "Callable[[Sequence[Manifest]], Sequence[APIRouter]] | None" = None
     front: "Callable[[Mapping[str, ASGIApp], Settings], ASGIApp] | None" = None
 
     @property
@@ -95,6 +98,13 @@ def discover(services_path: str = "") -> tuple[Manifest, ...]:
             if owners.setdefault(segment, manifest.name) != manifest.name:
                 raise SegmentTaken(f"/v1/{segment} is answered by {owners[segment]} and by {manifest.name}")
     return tuple(sorted(found, key=lambda manifest: manifest.name))
+
+
+def consumed_topics(manifest: Manifest, manifests: Sequence[Manifest]) -> tuple[str, ...]:
+    """The topics that a service reads; EVERY_TOPIC stands for what any of `manifests` publishes."""
+    if tuple(manifest.consumes) != EVERY_TOPIC:
+        return tuple(manifest.consumes)
+    return tuple(sorted({topic for each in manifests for topic in each.topics}))
 
 
 def get_manifest(name: str, services_path: str = "") -> Manifest:

@@ -16,7 +16,7 @@ from services import bus, consumer, external_ids, idempotency, jobs, migrations,
 from services.bus.postgres import PostgresBus
 from services.consumer import dead_letter_topic
 from services.database import Base
-from services.manifests import Manifest
+from services.manifests import Manifest, consumed_topics
 from services.settings import Settings, plain_url
 
 KIT_MODULES = (consumer, external_ids, idempotency, jobs, outbox, parking, references, tenants)
@@ -56,7 +56,7 @@ async def migrate(settings: Settings, manifests: Sequence[Manifest]) -> None:
     log = PostgresBus(plain_url(settings.bus_url))
     await log.start()
     try:
-        topics = sorted({topic for manifest in manifests for topic in (*manifest.topics, *manifest.consumes)})
+        topics = sorted({topic for manifest in manifests for topic in (*manifest.topics, *consumed_topics(manifest, manifests))})
         await log.create_topics([*topics, *map(dead_letter_topic, topics)])
     finally:
         await log.close()

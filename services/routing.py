@@ -16,6 +16,7 @@ from services.failpoints import reach
 from services.problems import MEDIA_TYPE, Problem
 from services.tokens import GATEWAY, Caller, Verifier
 
+PLATFORM = "platform"
 KEPT_HEADERS = ("etag", "mitra-version", "location")
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": description, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
@@ -63,7 +64,8 @@ async def _run(request: Request, handle: Callable[[Request], Coroutine[Any, Any,
     if session is not None:
         if keyed is not None and 200 <= response.status_code < 300:
             headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-            answer = idempotency.Answer(response.status_code, headers, bytes(response.body))
+            body = getattr(request.state, "body_kept", bytes(response.body))
+            answer = idempotency.Answer(response.status_code, headers, body)
             await idempotency.store_answer(session, keyed, answer, contact_id=_contact_id(answer.body))
         await session.commit()
         reach("write.after_commit")
@@ -97,6 +99,11 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
+def keep_instead(request: Request, body: bytes) -> None:
+    """Let a repeat of this keyed request be answered with `body`: what is shown once, a secret, is not stored for the repeat."""
+    request.state.body_kept = body
+
+
 def session_of(request: Request) -> AsyncSession:
     """The session of this request, bound to the caller's tenant; the route commits it."""
     known: AsyncSession | None = getattr(request.state, "session", None)
@@ -125,9 +132,12 @@ CallerDep = Annotated[Caller, Depends(_caller)]
 
 
 def allows(scopes: frozenset[str], needed: str) -> bool:
-    """Whether `scopes` cover `needed` (`orders:write`): by name, by `orders:*`, or by `*`; write covers read."""
+    """Whether `scopes` cover `needed` (`orders:write`): by name, by `orders:*`, or by `*`; write covers read.
+
+    `*` is everything inside a tenant; what stands above tenants (`platform:…`) must be named.
+    """
     noun, _, verb = needed.partition(":")
-    granted = {needed, f"{noun}:*", "*"} | ({f"{noun}:write"} if verb == "read" else set())
+    granted = {needed, f"{noun}:*"} | ({f"{noun}:write"} if verb == "read" else set()) | ({"*"} if noun != PLATFORM else set())
     return not granted.isdisjoint(scopes)
 
 

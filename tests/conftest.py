@@ -38,6 +38,7 @@ def settings(server: Server) -> Iterator[Settings]:
         owner_database_url=server.url(provisioning.OWNER, "mitra_{service}"),
         bus_url=server.url(provisioning.APP, "mitra_bus"),
         folder=folder,
+        services_path=str(DEMO),
     )
 
     async def prepare() -> None:

@@ -1,8 +1,12 @@
 """What happens to the tenants, users, teams and keys of the gateway."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from services.contracts import Code, Currency, Event, Id, Instant, Label, Language, State, Zone
+from pydantic import StringConstraints
+
+from services.contracts import Code, Currency, Event, FieldType, Id, Instant, Label, Language, State, Zone
+
+Scope = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9-]{0,62}:(\*|[a-z]{1,32}))$"), FieldType("scope")]
 
 
 class TenantState(State):
@@ -80,7 +84,7 @@ class KeyState(State):
     name: Label
     prefix: Code
     user_id: Id
-    scopes: list[Code]
+    scopes: list[Scope]
     status: Literal["active", "revoked"]
     expires_at: Instant | None = None
 
