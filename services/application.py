@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import text
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services import problems
+from services import openapi, problems
 from services.clock import Clock, utc_now
 from services.database import Database
 from services.identifiers import new_id
@@ -46,6 +46,7 @@ def create_app(manifest: Manifest, settings: Settings, *, clock: Clock = utc_now
     app.state.clock = clock
     app.state.verifier = Verifier(KeyPairs.load(settings.keys_folder, deployable_of(manifest)), clock=clock)
     problems.install(app)
+    openapi.install(app)
     across = manifest.across(discover(settings.services_path)) if manifest.across is not None else ()
     for router in (*manifest.routers, *across, jobs_router(manifest)):
         app.include_router(router)
