@@ -10,7 +10,7 @@ from uuid import UUID
 
 import orjson
 from fastapi import Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import ColumnElement, Select, func, literal, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,8 +23,9 @@ ESTIMATE_CAP = 10_000
 
 
 class ListQuery(BaseModel):
-    """What every list takes, in the query or (search) in the body."""
+    """What every list takes, in the query or (search) in the body; a parameter that it does not know is an error."""
 
+    model_config = ConfigDict(extra="forbid")
     filter: Annotated[str, Query(max_length=2048, description="See docs/filter-language.md")] = ""
     order_by: Annotated[str | None, Query(max_length=64, description="A field, with '-' before it for descending")] = None
     page_size: Annotated[int, Query(ge=1, le=200)] = 50

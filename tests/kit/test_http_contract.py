@@ -198,3 +198,8 @@ async def test_a_job_is_read_with_its_progress_and_its_result(mitra: Mitra, thin
     assert (await things.post(f"/v1/demo-jobs/{job.id}/cancel")).status_code == 409
     stranger = mitra.client("demo", mitra.caller(await mitra.new_tenant()))
     assert (await stranger.get(f"/v1/demo-jobs/{job.id}")).status_code == 404
+
+
+async def test_a_misspelt_list_parameter_is_refused(things: httpx.AsyncClient) -> None:
+    answer = await things.get("/v1/things", params={"pagesize": 5})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#query/pagesize")
