@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
+from sqlalchemy import orm
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -138,3 +139,27 @@ async def test_an_ordinary_index_serves_the_condition(engine: AsyncEngine, text:
         await trial.rollback()
     assert "on ix_trial" in plan or "using ix_trial" in plan
     assert "Index Cond" in plan
+
+
+class Tables(orm.DeclarativeBase):
+    pass
+
+
+class Subject(Tables):
+    __table__ = TABLE.to_metadata(Tables.metadata)
+    name: orm.Mapped[str | None]
+    tags: orm.Mapped[list[str] | None]
+    labels: orm.Mapped[list[str] | None]
+    custom: orm.Mapped[dict[str, Any] | None]
+
+
+async def test_attributes_of_a_mapped_class_serve_as_columns(connection: AsyncConnection) -> None:
+    fields = {
+        "name": Field("text", Subject.name),
+        "tags": Field("tags", Subject.tags),
+        "labels": Field("tags", Subject.labels),
+        "custom": Field("custom", Subject.custom),
+    }
+    for text in ('name : "g"', 'NOT tags : "a"', "tags = null", 'labels : "a"', 'custom.tier = "gold"', 'custom.tier : "g"'):
+        condition = compile_sql(parse_filter(text), fields, BINDINGS)
+        assert set(await connection.scalars(sa.select(sa.column("row_id")).select_from(Subject).where(condition))) == rows_in_python(text)
