@@ -27,7 +27,7 @@ def apply_patch(row: Any, patch: BaseModel) -> bool:
     for name in patch.model_fields_set:
         value = patch.model_dump(include={name}, exclude_unset=True)[name]
         present = getattr(row, name)
-        if isinstance(present, dict) and isinstance(value, dict):
+        if isinstance(value, dict):
             value = merge(present, value)
         if value != present:
             setattr(row, name, value)
