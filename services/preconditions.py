@@ -7,7 +7,7 @@ from fastapi import Header, Response
 
 from services.errors import PreconditionMissing, Stale, invalid_field
 
-ETAG = re.compile(r'(?:W/)?"?(\d{1,18})"?')
+ETAG = re.compile(r'(?:W/)?"?([0-9]{1,18})"?')
 IfMatch = Annotated[str | None, Header(alias="If-Match", description='The ETag that was read, such as "3"')]
 
 
