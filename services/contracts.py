@@ -1,11 +1,11 @@
 """What an event may carry: the contract base classes, the closed set of field types, and the registry of event types."""
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 TYPE_NAME = re.compile(r"(?P<service>[a-z]+)\.(?P<noun>[a-z_]+)\.(?P<fact>[a-z_]+)\.v(?P<major>[1-9][0-9]*)")
 
@@ -17,8 +17,15 @@ class FieldType:
         self.name = name
 
 
+def _to_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("an instant outside the years 1 to 9999 in UTC") from error
+
+
 Id = UUID
-Instant = AwareDatetime
+Instant = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 Day = date
 Amount = Annotated[int, Field(ge=-(2**53), le=2**53)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
