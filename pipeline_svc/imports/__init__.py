@@ -1,0 +1,1 @@
+"""Purchases from files, sent through the HTTP API."""
