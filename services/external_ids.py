@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import bindparam, delete, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -55,3 +55,16 @@ async def claim(session: AsyncSession, noun: str, claims: Sequence[tuple[Externa
     bearers = {ExternalId(source=source, id=id_): bearer for source, id_, bearer in won}
     bearers |= await find_bearers(session, noun, [key for key, _ in claims if key not in bearers])
     return bearers
+
+
+async def release(session: AsyncSession, noun: str, claims: Sequence[tuple[ExternalId, UUID]]) -> None:
+    """Take external ids from their records; what another record bears stays with it."""
+    if not claims:
+        return
+    statement = delete(ExternalIdRow.__table__).where(  # type: ignore[arg-type]
+        ExternalIdRow.noun == noun,
+        ExternalIdRow.source == bindparam("old_source"),
+        ExternalIdRow.external_id == bindparam("old_id"),
+        ExternalIdRow.record_id == bindparam("old_bearer"),
+    )
+    await session.execute(statement, [{"old_source": key.source, "old_id": key.id, "old_bearer": bearer} for key, bearer in claims])

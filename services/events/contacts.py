@@ -2,6 +2,8 @@
 
 from typing import ClassVar, Literal
 
+from pydantic import ConfigDict, Field
+
 from services.contracts import Amount, Code, Contract, Country, Currency, Event, ExternalId, Id, Instant, Language, State, Tag, Zone
 
 ContactKind = Literal["person", "organization"]
@@ -75,3 +77,16 @@ class ContactRestored(Event):
 
     type: ClassVar[str] = "contacts.contact.restored.v1"
     state: ContactState
+
+
+class ContactLifecycleChanged(Event):
+    """The contact moved in the pyramid: by a rule, by hand (`reason_code` may say why), or by an order (`cause_event_id`)."""
+
+    model_config = ConfigDict(validate_by_name=True, serialize_by_alias=True)  # `from` is a word of Python
+    type: ClassVar[str] = "contacts.contact.lifecycle_changed.v1"
+    state: ContactState
+    from_: Lifecycle = Field(alias="from")
+    to: Lifecycle
+    reason: Literal["rule", "manual", "order"]
+    reason_code: Code | None = None
+    cause_event_id: Id | None = None

@@ -1,0 +1,1 @@
+"""The contacts service: the people and organizations that everything else is about."""

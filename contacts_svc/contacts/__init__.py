@@ -1,0 +1,1 @@
+"""Contacts: people and organizations, with what is personal about them."""

@@ -1,0 +1,23 @@
+"""What the contacts service is."""
+
+from contacts_svc.consumers import HANDLERS
+from contacts_svc.contacts import routes
+from services.events import contacts as events
+from services.manifests import Manifest, Noun
+
+manifest = Manifest(
+    name="contacts",
+    package="contacts_svc",
+    port=8011,
+    nouns=[Noun("contact", "contacts")],
+    routers=[routes.router, routes.internal_router],
+    contracts=[
+        events.ContactCreated,
+        events.ContactUpdated,
+        events.ContactArchived,
+        events.ContactRestored,
+        events.ContactLifecycleChanged,
+    ],
+    consumes=["crm.platform"],
+    handlers=HANDLERS,
+)
