@@ -1,6 +1,7 @@
 """What an event may carry: the contract base classes, the closed set of field types, and the registry of event types."""
 
 import re
+import unicodedata
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 from uuid import UUID
@@ -24,6 +25,11 @@ def _to_utc(at: datetime) -> datetime:
         raise ValueError("an instant outside the years 1 to 9999 in UTC") from error
 
 
+def nfc(value: str) -> str:
+    """The normal form C of a text: two spellings that look the same are the same."""
+    return unicodedata.normalize("NFC", value)
+
+
 Id = UUID
 Instant = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 Day = date
@@ -35,10 +41,10 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$"), FieldType("c
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$"), FieldType("country")]
 Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35), FieldType("language")]
 Zone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$"), FieldType("zone")]
-Tag = Annotated[str, StringConstraints(pattern=r"^[^\s\x00][^\x00]{0,39}$"), FieldType("tag")]
+Tag = Annotated[str, StringConstraints(pattern=r"^[^\s\x00][^\x00]{0,39}$"), AfterValidator(nfc), FieldType("tag")]
 Number = Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$"), FieldType("number")]
 KeyedHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32,64}$"), FieldType("keyed_hash")]
-Label = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$"), FieldType("label")]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$"), AfterValidator(nfc), FieldType("label")]
 FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]{0,63}$"), FieldType("field_name")]
 
 

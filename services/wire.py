@@ -1,18 +1,14 @@
 """The types of the HTTP wire: input that names every unknown field, and text that is safe to store and to compare."""
 
-import unicodedata
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
-
-def _nfc(value: str) -> str:
-    return unicodedata.normalize("NFC", value)
-
+from services.contracts import nfc
 
 NO_NUL = r"^[^\x00]*$"
-ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=NO_NUL), AfterValidator(_nfc)]
-LongText = Annotated[str, StringConstraints(max_length=10_000, pattern=NO_NUL), AfterValidator(_nfc)]
+ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=NO_NUL), AfterValidator(nfc)]
+LongText = Annotated[str, StringConstraints(max_length=10_000, pattern=NO_NUL), AfterValidator(nfc)]
 
 
 class Input(BaseModel):
