@@ -150,7 +150,9 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 async def _on_database(request: Request, error: Exception) -> Response:
     refusal = refusal_from_database(error) if isinstance(error, DBAPIError) else None
-    return respond(refusal, _request_id(request)) if refusal else await _on_crash(request, error)
+    if refusal is None:
+        raise error
+    return respond(refusal, _request_id(request))
 
 
 async def _on_stale(request: Request, _error: Exception) -> Response:
@@ -158,8 +160,11 @@ async def _on_stale(request: Request, _error: Exception) -> Response:
 
 
 async def _on_crash(request: Request, error: Exception) -> Response:
-    log.error("request_failed", path=request.url.path, error_type=type(error).__name__, exc_info=error)
-    return _bare(request, 500, code="internal", detail="Something failed on our side; the request id finds it in the log")
+    """A crash is answered outside the middleware that knows the request id, so it is named here, in the log and on the answer."""
+    request_id = _request_id(request) or ""
+    log.error("request_failed", request_id=request_id, path=request.url.path, error_type=type(error).__name__, exc_info=error)
+    detail = "Something failed on our side; the request id finds it in the log"
+    return _bare(request, 500, code="internal", detail=detail, headers={"X-Request-Id": request_id})
 
 
 def _bare(request: Request, status: int, *, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
