@@ -1,0 +1,1 @@
+"""The analytical service: facts, customers, and what they are worth."""
