@@ -1,0 +1,1 @@
+"""Orders: what a customer bought, what was paid for it, and what was delivered."""

@@ -1,0 +1,119 @@
+"""What a batch does with orders: creates and upserts written set-based, the rest one by one."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.batch import BatchVerbs, Outcome, attempt
+from services.contracts import ExternalId
+from services.errors import Conflict, Refusal
+from services.external_ids import claim
+from services.identifiers import new_id
+
+from . import operations, rules
+from .models import Order
+from .queries import find_orders, get_order
+from .schemas import OrderCreate, OrderLineWrite, OrderPatch
+
+
+class CurrencyIsFixed(Conflict):
+    """The currency of an order is that of its birth."""
+
+    code = "currency_fixed"
+
+
+async def create_each(session: AsyncSession, orders: Sequence[OrderCreate]) -> list[Outcome | Refusal]:
+    """Create for a batch."""
+    births = [(new_id(), order) for order in orders]
+    bearers = await claim(session, operations.NOUN, _claims(births))
+    made = await operations.create_orders(session, births, bearers=bearers)
+    return [_outcome(answer, 201) for answer in made]
+
+
+async def upsert_each(session: AsyncSession, items: Sequence[tuple[ExternalId, OrderCreate]]) -> list[Outcome | Refusal]:
+    """Create the orders whose external id nobody bears yet; hold the others against what is known of them.
+
+    Equal content (of the fields sent) changes nothing. Other content is a change of fields and lines under the rules of a patch. How
+    an order was born is no content: an order that has moved on since is as it should be, one that lags behind is refused.
+    """
+    births = [(new_id(), order.model_copy(update={"external_ids": _with(key, more=order.external_ids)})) for key, order in items]
+    bearers = await claim(session, operations.NOUN, _claims(births))
+    fresh = [(order_id, order) for order_id, order in births if bearers[order.external_ids[0]] == order_id]
+    made = await operations.create_orders(session, fresh, bearers=bearers)
+    new = {order_id: answer for (order_id, _), answer in zip(fresh, made, strict=True)}
+    bearing = [bearers[order.external_ids[0]] for _, order in births]
+    known = await find_orders(session, [bearer for (order_id, _), bearer in zip(births, bearing, strict=True) if bearer != order_id])
+    answers: list[Outcome | Refusal] = []
+    for (order_id, order), bearer in zip(births, bearing, strict=True):
+        if order_id in new:
+            answers.append(_outcome(new[order_id], 201))
+        elif bearer in known:
+            answers.append(await _hold_against(session, known[bearer], order))
+        else:
+            answers.append(_outcome(new[bearer], 409))  # the first of the same key in this batch was refused
+    return answers
+
+
+async def change_each(session: AsyncSession, order_id: UUID, patch: OrderPatch, if_match: str | None) -> Outcome:
+    """Update for a batch."""
+    order = await operations.change_order(session, order_id, patch, if_match)
+    return Outcome(200, order.id, order.version)
+
+
+async def archive_each(session: AsyncSession, order_id: UUID) -> Outcome:
+    """Archive for a batch."""
+    order = await operations.archive_order(session, order_id)
+    return Outcome(200, order.id, order.version)
+
+
+async def _hold_against(session: AsyncSession, known: Order, wanted: OrderCreate) -> Outcome | Refusal:
+    """One upsert of an order that exists; it is locked only where something differs."""
+    try:
+        if not await operations.decide_changes(session, known, _patch(known, wanted)):
+            _check_as_born(known, wanted)
+            return Outcome(200, known.id, known.version)
+    except Refusal as refusal:
+        return refusal
+    return await attempt(session, _change(session, known.id, wanted))
+
+
+async def _change(session: AsyncSession, order_id: UUID, wanted: OrderCreate) -> Outcome:
+    order = await get_order(session, order_id, lock=True)
+    await operations.apply_changes(session, order, _patch(order, wanted))
+    _check_as_born(order, wanted)
+    return Outcome(200, order.id, order.version)
+
+
+def _patch(known: Order, wanted: OrderCreate) -> OrderPatch:
+    """The patch that an upsert means: the fields sent, their lines, and the external ids added to those that are known."""
+    values = {name: getattr(wanted, name) for name in wanted.model_fields_set & OrderPatch.model_fields.keys()}
+    if not values.get("placed_at"):
+        values.pop("placed_at", None)
+    if not values.get("number"):
+        values.pop("number", None)
+    values["lines"] = wanted.lines or [OrderLineWrite(amount_minor=wanted.total_minor)]
+    values["external_ids"] = _with(*(ExternalId(**key) for key in known.external_ids), more=wanted.external_ids)
+    return OrderPatch.model_construct(set(values), **values)
+
+
+def _claims(births: Sequence[tuple[UUID, OrderCreate]]) -> list[tuple[ExternalId, UUID]]:
+    return [(key, order_id) for order_id, order in births for key in order.external_ids]
+
+
+def _with(*keys: ExternalId, more: Sequence[ExternalId]) -> list[ExternalId]:
+    return list(dict.fromkeys([*keys, *more]))
+
+
+def _check_as_born(known: Order, wanted: OrderCreate) -> None:
+    """Raises CurrencyIsFixed, and VerbIsNeeded where the order has not come as far as the upsert says."""
+    if known.currency != wanted.currency:
+        raise CurrencyIsFixed(f"The order is in {known.currency}, and so it stays")
+    rules.check_has_reached(known, status=wanted.status, paid=wanted.paid, fulfilled=wanted.fulfilled)
+
+
+def _outcome(answer: Order | Refusal, status: int) -> Outcome | Refusal:
+    return answer if isinstance(answer, Refusal) else Outcome(status, answer.id, answer.version)
+
+
+VERBS = BatchVerbs(OrderCreate, OrderPatch, create_each, upsert_each, change_each, archive_each)
