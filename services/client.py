@@ -1,17 +1,30 @@
-"""How the command's own clients find and open Mitra's door."""
+"""How the command's own clients find and open Mitra's door, and knock again where it is shut for a moment."""
 
+import asyncio
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx
+import orjson
 import typer
 
+from services.encoding import encode
+from services.identifiers import new_id
 from services.settings import Settings
 
 Url = Annotated[str, typer.Option(help="where Mitra answers (default: the address that `mitra up` wrote down)", envvar="MITRA_URL")]
 Key = Annotated[str, typer.Option(help="an API key (default: the key that `mitra up` wrote down)", envvar="MITRA_KEY")]
 ADDRESS, DEMO_KEY = "address", "demo.key"
+PATIENCE_SECONDS = 60.0
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 5.0
+PASSING_STATUSES = {429, 502, 503, 504}
+PASSING_CODES = {"idempotency_key_in_use", "busy"}
+
+
+class NotAnswered(RuntimeError):
+    """The API refused a request, or was away for longer than our patience; says which."""
 
 
 def api_client(url: str, key: str) -> httpx.AsyncClient:
@@ -20,6 +33,46 @@ def api_client(url: str, key: str) -> httpx.AsyncClient:
     url = url or _noted(folder / ADDRESS, "--url")
     key = key or _noted(folder / DEMO_KEY, "--key")
     return httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60.0)
+
+
+async def post(client: httpx.AsyncClient, path: str, body: Any, *, key: str = "", patience_seconds: float = PATIENCE_SECONDS) -> Any:
+    """POST plain values as JSON and return those of a 2xx answer. Raises NotAnswered.
+
+    One Idempotency-Key (`key`, else a fresh one) goes with every try, so that a request whose answer was lost is carried out once. It
+    is tried again while the door is shut, busy or over its limit, for as long as the patience lasts.
+    """
+    content = encode(body)
+    headers = {"Content-Type": "application/json", "Idempotency-Key": key or new_id().hex}
+    ends = asyncio.get_running_loop().time() + patience_seconds
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            answer = await client.post(path, content=content, headers=headers)
+            if answer.is_success:
+                return orjson.loads(answer.content)
+            complaint, passing = _complaint(answer)
+            if not passing:
+                raise NotAnswered(complaint)
+            asked = answer.headers.get("Retry-After", "")
+            pause = max(pause, float(asked) if asked.isdecimal() else 0.0)
+        except httpx.TransportError as error:
+            complaint = f"{client.base_url} does not answer ({type(error).__name__})"
+        if asyncio.get_running_loop().time() + pause > ends:
+            raise NotAnswered(f"{complaint}; given up after {patience_seconds:.0f} s")
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def _complaint(answer: httpx.Response) -> tuple[str, bool]:
+    """What an answer that is no success says, and whether it may pass by itself."""
+    try:
+        problem = answer.json()
+        code, detail = str(problem["code"]), str(problem["detail"])
+    except (ValueError, KeyError, TypeError):
+        code, detail = "unknown", answer.reason_phrase
+    return f"{answer.request.url.path} answered {answer.status_code} {code}: {detail}", (
+        answer.status_code in PASSING_STATUSES or code in PASSING_CODES
+    )
 
 
 def note(path: Path, value: str) -> None:
