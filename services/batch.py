@@ -176,8 +176,16 @@ def _key(operation: BatchOperation, index: int) -> ExternalId:
 def _result(index: int, answer: Outcome | Refusal) -> BatchResult:
     if isinstance(answer, Refusal):
         problem = Problem.model_validate(problem_of(answer))
+        for error in problem.errors:
+            error.pointer = _pointer_into_batch(error.pointer, index)
         return BatchResult(index=index, status=problem.status, problem=problem)
     return BatchResult(index=index, status=answer.status, id=answer.id, version=answer.version)
+
+
+def _pointer_into_batch(pointer: str, index: int) -> str:
+    """A capability points into the item that it was given; the caller of a batch wants to know where in the batch that is."""
+    is_inside = pointer.startswith("/") and not pointer.startswith(f"/operations/{index}/")
+    return f"/operations/{index}/data{pointer}" if is_inside else pointer
 
 
 def _all_or_nothing(answers: dict[int, Outcome | Refusal]) -> Invalid:

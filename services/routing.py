@@ -66,7 +66,7 @@ async def _run(request: Request, handle: Callable[[Request], Coroutine[Any, Any,
             headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
             body = getattr(request.state, "body_kept", bytes(response.body))
             answer = idempotency.Answer(response.status_code, headers, body)
-            await idempotency.store_answer(session, keyed, answer, contact_id=_contact_id(answer.body))
+            await idempotency.store_answer(session, keyed, answer, contact_id=_contact_id(answer))
         await session.commit()
         reach("write.after_commit")
     return response
@@ -79,9 +79,13 @@ async def _keyed(request: Request) -> idempotency.KeyedRequest | None:
     return idempotency.keyed_request(request.method, request.url.path, key=key, body=await request.body())
 
 
-def _contact_id(body: bytes) -> UUID | None:
-    answer = orjson.loads(body) if body else None
-    found = answer.get("contact_id") if isinstance(answer, dict) else None
+def _contact_id(answer: idempotency.Answer) -> UUID | None:
+    """The contact that an answer speaks of: itself, by its Mitra-Version, or the one that the record names."""
+    noun, _, rest = answer.headers.get("mitra-version", "").partition("/")
+    if noun == "contact":
+        return UUID(rest.partition("@")[0])
+    body = orjson.loads(answer.body) if answer.body else None
+    found = body.get("contact_id") if isinstance(body, dict) else None
     return UUID(found) if isinstance(found, str) else None
 
 
