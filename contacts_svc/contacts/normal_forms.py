@@ -12,7 +12,7 @@ MAX_EMAIL_BYTES = 254
 MAX_LANGUAGE = 35
 _LOCAL_PART = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}")
 _HOST_LABEL = re.compile(r"[a-z0-9\u0080-\U0010ffff](?:[a-z0-9\u0080-\U0010ffff-]{0,61}[a-z0-9\u0080-\U0010ffff])?")
-_TOP_LEVEL = re.compile(r"[^\W\d_]{2,63}|xn--[a-z0-9-]{2,59}")
+_TOP_LEVEL = re.compile(r"[a-z\u0080-\U0010ffff]{2,63}|xn--[a-z0-9-]{2,59}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _WEBSITE = re.compile(r"https?://[^\s/?#@]+\.[^\s/?#@]+([/?#]\S*)?", re.IGNORECASE)
 _POSSIBLE = (phonenumbers.ValidationResult.IS_POSSIBLE,)
@@ -41,9 +41,8 @@ def phone_number(text: str, country: str | None) -> str | None:
     A number is taken when its length is possible in its numbering plan: ranges open faster than any list of them is renewed.
     """
     number = _e164(text, country)
-    while number is not None and (again := _e164(number, None)) != number:
-        number = again
-    return number
+    is_stable = number is None or number == text or _e164(number, None) == number  # some rare input sheds one prefix at each reading
+    return number if is_stable else None
 
 
 def _e164(text: str, country: str | None) -> str | None:

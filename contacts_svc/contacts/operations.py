@@ -18,7 +18,7 @@ from services.events.contacts import (
     ContactState,
     ContactUpdated,
 )
-from services.external_ids import claim, release
+from services.external_ids import claim, find_bearers, release
 from services.identifiers import new_id
 from services.outbox import Written, record, record_many
 from services.preconditions import check_version
@@ -78,17 +78,31 @@ async def insert_contacts(session: AsyncSession, births: Sequence[Values]) -> li
 
 
 async def claim_names(session: AsyncSession, wanted: Sequence[Named]) -> dict[UUID, ExternalIdTaken]:
-    """Give contacts the external ids that they do not bear yet; a contact that cannot have all of its own gets none and is answered."""
-    claims = [(ExternalId(**key), contact_id) for contact_id, keys in wanted for key in keys]
-    bearers = await claim(session, NOUN, claims)
+    """Give contacts, in their order, the external ids that they want; who cannot have them all gets none and is answered.
+
+    Two requests may want the same at once: `claim` decides, so what was free a moment ago can be taken here too.
+    """
+    wishes = [(contact_id, [ExternalId(**key) for key in keys]) for contact_id, keys in wanted if keys]
+    bearers = await find_bearers(session, NOUN, [key for _, keys in wishes for key in keys])
+    claims: list[tuple[ExternalId, UUID]] = []
     refused: dict[UUID, ExternalIdTaken] = {}
-    for contact_id, keys in wanted:
-        taken = [(place, bearers[ExternalId(**key)]) for place, key in enumerate(keys) if bearers[ExternalId(**key)] != contact_id]
-        if taken:
-            errors = [FieldError(f"/external_ids/{place}", "taken", f"The contact {bearer} bears it") for place, bearer in taken]
-            refused[contact_id] = ExternalIdTaken("Another contact bears one of these external ids", errors=errors)
+    for contact_id, keys in wishes:
+        refused |= _refusal(contact_id, keys, bearers)
+        if contact_id not in refused:
+            claims += [(key, contact_id) for key in keys if key not in bearers]
+            bearers |= dict.fromkeys(keys, contact_id)
+    bearers |= await claim(session, NOUN, claims)
+    for contact_id, keys in wishes:
+        if contact_id not in refused:
+            refused |= _refusal(contact_id, keys, bearers)
     await release(session, NOUN, [(key, contact_id) for key, contact_id in claims if contact_id in refused])
     return refused
+
+
+def _refusal(contact_id: UUID, keys: Sequence[ExternalId], bearers: Mapping[ExternalId, UUID]) -> dict[UUID, ExternalIdTaken]:
+    taken = [(place, bearers[key]) for place, key in enumerate(keys) if bearers.get(key, contact_id) != contact_id]
+    errors = [FieldError(f"/external_ids/{place}", "taken", f"The contact {bearer} bears it") for place, bearer in taken]
+    return {contact_id: ExternalIdTaken("Another contact bears one of these external ids", errors=errors)} if taken else {}
 
 
 async def create_contact(session: AsyncSession, body: ContactCreate) -> Contact:
@@ -112,7 +126,8 @@ async def change_contact(session: AsyncSession, contact: Contact, sent: Values) 
     values = settled(present, sent, today=now(session).date())
     differing = [name for name in BLANK if values[name] != present[name]]
     if differing:
-        await _rename(session, contact.id, before=present["external_ids"], after=values["external_ids"])
+        if "external_ids" in differing:
+            await _rename(session, contact.id, before=present["external_ids"], after=values["external_ids"])
         await points.follow(session, [(contact.id, present, values)])
         for name in differing:
             setattr(contact, name, values[name])
@@ -121,7 +136,7 @@ async def change_contact(session: AsyncSession, contact: Contact, sent: Values) 
 
 
 async def _rename(session: AsyncSession, contact_id: UUID, *, before: Sequence[dict[str, str]], after: Sequence[dict[str, str]]) -> None:
-    refused = await claim_names(session, [(contact_id, [key for key in after if key not in before])])
+    refused = await claim_names(session, [(contact_id, after)])
     if refused:
         raise refused[contact_id]
     await release(session, NOUN, [(ExternalId(**key), contact_id) for key in before if key not in after])

@@ -83,7 +83,7 @@ async def _create(session: AsyncSession, items: Sequence[Item], ours: Mapping[Ex
             answers[place] = refusal
         else:
             births[ours[key]] = place, {"id": ours[key], "origin": body.origin.model_dump(mode="json"), **values}
-    refused = await claim_names(session, [(row_id, values["external_ids"]) for row_id, (_, values) in births.items()])
+    refused = await claim_names(session, [(row_id, _sent_names(items[place])) for row_id, (place, _) in births.items()])
     answers |= {births.pop(row_id)[0]: refusal for row_id, refusal in refused.items()}
     await release(session, NOUN, [(key, row_id) for key, row_id in ours.items() if row_id not in births])
     rows = await insert_contacts(session, [values for _, values in births.values()])
@@ -120,7 +120,7 @@ async def _change(
             recorded.add(row_id)
             changes[place] = row, changed
             rows[row_id] = row | changed
-    refused = await claim_names(session, [(row["id"], _new_names(row, changed)) for row, changed in changes.values()])
+    refused = await claim_names(session, [(row["id"], _sent_names(items[place][1:])) for place, (row, _) in changes.items()])
     answers |= {place: refused[row["id"]] for place, (row, _) in changes.items() if row["id"] in refused}
     kept = {place: change for place, change in changes.items() if change[0]["id"] not in refused}
     written_rows = await write_changes(session, list(kept.values()))
@@ -151,8 +151,8 @@ def _with_key(sent: Values, present: Mapping[str, Any], key: ExternalId) -> Valu
     return sent | {"external_ids": [each for place, each in enumerate(names) if each not in names[:place]]}
 
 
-def _new_names(row: Values, changed: Values) -> list[dict[str, str]]:
-    return [key for key in changed.get("external_ids", ()) if key not in row["external_ids"]]
+def _sent_names(item: Item) -> list[dict[str, str]]:
+    return [each.model_dump() for each in item[1].external_ids or ()]
 
 
 async def upsert_contact(session: AsyncSession, key: ExternalId, body: ContactCreate) -> tuple[int, Contact]:
