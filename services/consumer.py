@@ -21,6 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services import parking
 from services.bus import Message, Received
 from services.bus.postgres import PostgresBus
+from services.clock import Clock, utc_now
 from services.database import Base, Database
 from services.deliveries import Delivery, Handlers, handle
 from services.envelope import UndecodableEvent
@@ -90,12 +91,15 @@ class _Plan:
 class Consumer:
     """One named consumer of a service, with the handlers of its manifest."""
 
-    def __init__(self, name: str, database: Database, bus: PostgresBus, *, topics: Sequence[str], handlers: Handlers) -> None:
+    def __init__(
+        self, name: str, database: Database, bus: PostgresBus, *, topics: Sequence[str], handlers: Handlers, clock: Clock = utc_now
+    ) -> None:
         self.name = name
         self._database = database
         self._bus = bus
         self._topics = tuple(topics)
         self._handlers = handlers
+        self._clock = clock
         self._positions: dict[tuple[str, int], int] = {}
         self.applied = 0
         self.repeats = 0
@@ -165,6 +169,7 @@ class Consumer:
             ready: list[Delivery] = []
             while (following := parked[subject].get(done + len(ready) + 1)) is not None:
                 ready.append(following)
+            session.info["clock"] = self._clock
             await handle(session, ready, self._handlers, actor=f"system:{self.name}")
             await self._raise_applied(session, ready)
             await parking.unpark(session, self.name, ready)
@@ -193,6 +198,7 @@ class Consumer:
             return
         deliveries = await self._decode(records)
         async with self._database.session() as session:
+            session.info["clock"] = self._clock
             await self._move_offset(session, records)
             reach("apply.after_offset")
             plan = await self._plan(session, deliveries)

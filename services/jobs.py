@@ -95,6 +95,17 @@ async def enqueue(
     return found.one()
 
 
+async def arm(session: AsyncSession, kind: str, key: str, *, run_at: datetime | None = None) -> None:
+    """Have the work of (kind, key) done once more, at `run_at` or at once, whether it was done before or is being done just now.
+
+    Asks that come before it starts are one, and the last of them says when. Part of the running transaction.
+    """
+    at = now(session)
+    statement = insert(Job).values(_new_row(kind, key, at=at, run_at=run_at or at, context=context_of(session), arguments={}))
+    again = {name: statement.excluded[name] for name in ("status", "run_at", "attempts", "cancel_requested", "updated_at")}
+    await session.execute(statement.on_conflict_do_update(index_elements=[Job.tenant_id, Job.kind, Job.key], set_=again))
+
+
 def _new_row(kind: str, key: str, *, at: datetime, run_at: datetime, context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": new_id(),
@@ -211,7 +222,8 @@ class JobRunner:
             session.info["clock"] = self._clock
             work = Work(job.id, job.kind, job.tenant_id, job.arguments, self._clock, self._reporter(job.id))
             result = await self._handlers[job.kind](session, work)
-            await session.execute(update(Job).where(Job.id == job.id).values(**self._completion(job, result)))
+            completion = update(Job).where(Job.id == job.id, Job.status == "running")  # one that was armed meanwhile stays queued
+            await session.execute(completion.values(**self._completion(job, result)))
             await session.commit()
 
     def _completion(self, job: Job, result: dict[str, Any] | None) -> dict[str, Any]:
@@ -247,7 +259,8 @@ class JobRunner:
 
     async def _close(self, job: Job, status: Status, *, problem: dict[str, Any] | None = None) -> None:
         async with self._database.session() as session:
-            await session.execute(update(Job).where(Job.id == job.id).values(status=status, problem=problem, updated_at=self._clock()))
+            closing = update(Job).where(Job.id == job.id, Job.status == "running")
+            await session.execute(closing.values(status=status, problem=problem, updated_at=self._clock()))
             await session.commit()
 
 

@@ -10,7 +10,7 @@ from services.clock import Clock, utc_now
 from services.consumer import Consumer
 from services.database import Database
 from services.jobs import JobRunner
-from services.manifests import Manifest
+from services.manifests import Manifest, consumed_topics, discover
 from services.relay import Relay
 from services.settings import Settings, plain_url
 
@@ -21,9 +21,10 @@ class Worker:
     def __init__(self, manifest: Manifest, settings: Settings, bus: PostgresBus, *, clock: Clock = utc_now) -> None:
         self.database = Database(settings.database(manifest.name), pool_size=5, application_name=f"mitra work {manifest.name}")
         self.relay = Relay(plain_url(settings.database(manifest.name)), bus, service=manifest.name)
-        self.consumer = Consumer(manifest.name, self.database, bus, topics=manifest.consumes, handlers=manifest.handlers)
+        topics = consumed_topics(manifest, discover(settings.services_path))
+        self.consumer = Consumer(manifest.name, self.database, bus, topics=topics, handlers=manifest.handlers, clock=clock)
         self.jobs = JobRunner(manifest, self.database, clock=clock)
-        self._consumes = bool(manifest.consumes)
+        self._consumes = bool(topics)
 
     async def run(self) -> None:
         """Move, apply and carry out until cancelled."""

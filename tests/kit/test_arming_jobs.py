@@ -1,0 +1,64 @@
+"""Work that is asked for again and again: `arm` runs it once more, however the asks fall."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.jobs import Job, JobRunner, Work, arm
+from services.manifests import Manifest
+from tests.harness import Mitra
+
+
+def demo_with(mitra: Mitra, handler: Any) -> JobRunner:
+    manifest: Manifest = next(m for m in mitra.manifests if m.name == "demo")
+    return JobRunner(replace(manifest, jobs={"again": handler}), mitra.databases["demo"], clock=mitra.clock)
+
+
+async def run_due(mitra: Mitra, runner: JobRunner) -> None:
+    async with mitra.databases["demo"].engine.connect() as connection:
+        while await runner.step(connection):
+            pass
+
+
+async def test_an_ask_that_comes_while_the_work_runs_runs_it_once_more(mitra: Mitra) -> None:
+    tenant_id = await mitra.new_tenant()
+    runs = []
+
+    async def handler(_session: AsyncSession, work: Work) -> None:
+        runs.append(work.id)
+        if len(runs) == 1:
+            async with mitra.session("demo", tenant_id) as other:
+                await arm(other, "again", "key")
+                await arm(other, "again", "key")
+                await other.commit()
+
+    async with mitra.session("demo", tenant_id) as session:
+        await arm(session, "again", "key")
+        await session.commit()
+    await run_due(mitra, demo_with(mitra, handler))
+    async with mitra.session("demo", tenant_id) as session:
+        (job,) = await session.scalars(select(Job))
+    assert (len(runs), set(runs), job.status) == (2, {job.id}, "succeeded")
+
+
+async def test_the_last_ask_says_when(mitra: Mitra) -> None:
+    tenant_id = await mitra.new_tenant()
+    runs = []
+
+    async def handler(_session: AsyncSession, work: Work) -> None:
+        runs.append(work.id)
+
+    runner = demo_with(mitra, handler)
+    for seconds in (1, 10):
+        async with mitra.session("demo", tenant_id) as session:
+            await arm(session, "again", "key", run_at=mitra.clock.now + timedelta(seconds=seconds))
+            await session.commit()
+    mitra.clock.advance(seconds=5)
+    await run_due(mitra, runner)
+    assert runs == []
+    mitra.clock.advance(seconds=6)
+    await run_due(mitra, runner)
+    assert len(runs) == 1
