@@ -33,7 +33,7 @@ def test_a_folder_with_a_manifest_is_a_service(mitra: Mitra) -> None:
     found = discover(mitra.settings.services_path or str(ROOT / "tests" / "demo"))
     assert demo in found
     assert [manifest.name for manifest in found] == sorted({manifest.name for manifest in found})
-    assert (demo.segments, demo.topics) == ({"things", "demo-jobs"}, {"crm.demo"})
+    assert (demo.segments, demo.topics) == (frozenset({"things", "demo-jobs"}), frozenset({"crm.demo"}))
     assert demo.migrations == ROOT / "tests" / "demo" / "demo_svc" / "migrations"
 
 
