@@ -115,16 +115,15 @@ async def _change(
         except Refusal as refusal:
             answers[place] = refusal
             continue
-        answers[place] = Upserted(200, row)
         if changed:
             recorded.add(row_id)
             changes[place] = row, changed
             rows[row_id] = row | changed
     refused = await claim_names(session, [(row["id"], _sent_names(items[place][1:])) for place, (row, _) in changes.items()])
-    answers |= {place: refused[row["id"]] for place, (row, _) in changes.items() if row["id"] in refused}
-    kept = {place: change for place, change in changes.items() if change[0]["id"] not in refused}
-    written_rows = await write_changes(session, list(kept.values()))
-    return answers | {place: Upserted(200, row) for place, row in zip(kept, written_rows, strict=True)}
+    rows |= {row["id"]: row for row in await write_changes(session, [each for each in changes.values() if each[0]["id"] not in refused])}
+    return answers | {
+        place: refused.get(items[place][0]) or Upserted(200, rows[items[place][0]]) for place in items.keys() - answers.keys()
+    }
 
 
 async def write_changes(session: AsyncSession, changes: Sequence[tuple[Values, Values]]) -> list[Values]:
