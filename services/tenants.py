@@ -25,12 +25,25 @@ class Tenant(Base):
     currency: Mapped[str]
 
 
+_known: dict[UUID, Tenant] = {}
+_MOST_KNOWN = 10_000
+
+
 async def get_tenant(session: AsyncSession) -> Tenant:
-    """The tenant of the running transaction. Raises Unavailable while its creation has not arrived here yet."""
-    tenant = await session.get(Tenant, context_of(session).tenant_id)
+    """The tenant of the running transaction, which is read once in the life of a process, since nothing of it ever changes.
+
+    Raises Unavailable while its creation has not arrived here yet.
+    """
+    tenant_id = context_of(session).tenant_id
+    if tenant_id in _known:
+        return _known[tenant_id]
+    tenant = await session.get(Tenant, tenant_id)
     if tenant is None:
         raise Unavailable("This tenant is not known to this service yet; try again in a moment", code="tenant_not_ready")
-    return tenant
+    session.expunge(tenant)
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    return _known.setdefault(tenant_id, tenant)
 
 
 def business_day(tenant: Tenant, at: datetime) -> date:
