@@ -3,13 +3,29 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, select, tuple_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ARRAY, Text, Uuid, bindparam, delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.contracts import ExternalId
 from services.database import Base, context_of
+
+CLAIM = text("""
+INSERT INTO external_id (tenant_id, noun, source, external_id, record_id)
+SELECT :tenant, :noun, source, external_id, record_id
+FROM unnest(:sources, :ids, :records) AS wanted (source, external_id, record_id)
+ON CONFLICT DO NOTHING RETURNING source, external_id, record_id
+""").bindparams(
+    bindparam("tenant", type_=Uuid),
+    bindparam("sources", type_=ARRAY(Text)),
+    bindparam("ids", type_=ARRAY(Text)),
+    bindparam("records", type_=ARRAY(Uuid)),
+)
+FIND = text("""
+SELECT source, external_id, record_id
+FROM external_id JOIN unnest(:sources, :ids) AS wanted (source, external_id) USING (source, external_id)
+WHERE noun = :noun
+""").bindparams(bindparam("sources", type_=ARRAY(Text)), bindparam("ids", type_=ARRAY(Text)))
 
 
 class ExternalIdRow(Base):
@@ -28,32 +44,31 @@ async def find_bearers(session: AsyncSession, noun: str, keys: Sequence[External
     """The records of `noun` that bear any of `keys`."""
     if not keys:
         return {}
-    rows = await session.execute(
-        select(ExternalIdRow.source, ExternalIdRow.external_id, ExternalIdRow.record_id).where(
-            ExternalIdRow.noun == noun, tuple_(ExternalIdRow.source, ExternalIdRow.external_id).in_([(k.source, k.id) for k in keys])
-        )
-    )
-    return {ExternalId(source=source, id=id_): bearer for source, id_, bearer in rows}
+    wanted = {(key.source, key.id): key for key in keys}
+    arrays = {"sources": [source for source, _ in wanted], "ids": [id_ for _, id_ in wanted]}
+    found = await session.execute(FIND, {"noun": noun, **arrays})
+    return {wanted[source, id_]: bearer for source, id_, bearer in found}
 
 
 async def claim(session: AsyncSession, noun: str, claims: Sequence[tuple[ExternalId, UUID]]) -> dict[ExternalId, UUID]:
     """Give each external id to its record unless somebody bears it; answers the bearer of every one of them.
 
-    Waits for a concurrent claim of the same id to end (in sorted order, so two batches cannot lock each other out).
+    Of two claims of one id the first wins. Waits for a concurrent claim of the same id to end (in sorted order, so two batches cannot
+    lock each other out).
     """
     if not claims:
         return {}
-    tenant_id = context_of(session).tenant_id
-    rows = [
-        {"tenant_id": tenant_id, "noun": noun, "source": key.source, "external_id": key.id, "record_id": record_id}
-        for key, record_id in sorted(claims, key=lambda claim: (claim[0].source, claim[0].id))
-    ]
-    won = await session.execute(
-        insert(ExternalIdRow).on_conflict_do_nothing().returning(ExternalIdRow.source, ExternalIdRow.external_id, ExternalIdRow.record_id),
-        rows,
-    )
-    bearers = {ExternalId(source=source, id=id_): bearer for source, id_, bearer in won}
-    bearers |= await find_bearers(session, noun, [key for key, _ in claims if key not in bearers])
+    wanted = {(key.source, key.id): key for key, _ in claims}
+    ordered = sorted(claims, key=lambda claim: (claim[0].source, claim[0].id))
+    arrays = {
+        "sources": [key.source for key, _ in ordered],
+        "ids": [key.id for key, _ in ordered],
+        "records": [record_id for _, record_id in ordered],
+    }
+    won = await session.execute(CLAIM, {"tenant": context_of(session).tenant_id, "noun": noun, **arrays})
+    bearers = {wanted[source, id_]: bearer for source, id_, bearer in won}
+    if len(bearers) < len(wanted):
+        bearers |= await find_bearers(session, noun, [key for key in wanted.values() if key not in bearers])
     return bearers
 
 
