@@ -157,5 +157,5 @@ def _start(histories: Histories) -> Floats:
     """A start that scales with the unit of time: the mean rate while customers were seen, a third of them leaving."""
     x, weight = histories.x, histories.weight
     repeaters = x > 0
-    rate = float(weight @ x) / float(weight @ np.where(repeaters, histories.t_x, histories.T))
+    rate = float((weight * x).sum() / (weight * np.where(repeaters, histories.t_x, histories.T)).sum())
     return np.array([0.5, 0.5 / rate, 1.0, 2.0])
