@@ -112,8 +112,8 @@ def _check_as_born(known: Order, wanted: OrderCreate) -> None:
     rules.check_has_reached(known, status=wanted.status, paid=wanted.paid, fulfilled=wanted.fulfilled)
 
 
-def _outcome(answer: Order | Refusal, status: int) -> Outcome | Refusal:
-    return answer if isinstance(answer, Refusal) else Outcome(status, answer.id, answer.version)
+def _outcome(answer: operations.Values | Refusal, status: int) -> Outcome | Refusal:
+    return answer if isinstance(answer, Refusal) else Outcome(status, answer["id"], answer["version"])
 
 
 VERBS = BatchVerbs(OrderCreate, OrderPatch, create_each, upsert_each, change_each, archive_each)

@@ -14,17 +14,19 @@ from services.errors import Conflict, Refusal, invalid_field
 from services.events.pipeline import OrderArchived, OrderChanged, OrderCreated, OrderPlaced, OrderRestored, OrderState
 from services.external_ids import claim, release
 from services.identifiers import new_id
-from services.outbox import record, record_many
+from services.outbox import Written, record, record_many
 from services.preconditions import check_version
 from services.tenants import Tenant, business_day, get_tenant
 
 from . import pricing, rules
 from .models import Order
 from .queries import get_order
-from .schemas import OrderCreate, OrderPatch
+from .schemas import OrderCreate, OrderPatch, OrderRead
 
 NOUN = "order"
 COUNTERS = ("fulfilled_quantity", "returned_quantity")
+INSERT = insert(Order.__table__)  # type: ignore[arg-type]
+INSERT_WHERE_FREE = INSERT.on_conflict_do_nothing(index_elements=["tenant_id", "number"]).returning(Order.__table__.c.id)
 LINKS = frozenset({"call_id", "opportunity_id", "quote_id", "campaign_id"})
 PLAIN = LINKS | {"contact_id", "number", "channel", "referral_code", "owner_id", "is_test", "tags"}
 """The columns that a create and a patch set as they are sent."""
@@ -42,30 +44,34 @@ class ExternalIdIsTaken(Conflict):
     code = "external_id_taken"
 
 
-def state_of(order: Order) -> OrderState:
-    """The public state of an order."""
+Values = dict[str, Any]
+"""The row of an order, as it is written."""
+
+
+def state_of(order: Order | Values) -> OrderState:
+    """The public state of an order or of its row."""
     return OrderState.model_validate(order)
 
 
-async def create_order(session: AsyncSession, order: OrderCreate) -> Order:
+async def create_order(session: AsyncSession, order: OrderCreate) -> OrderRead:
     """Write one new order and its event. Raises Invalid, NumberIsTaken, ExternalIdIsTaken, TooLarge, Unavailable."""
     order_id = new_id()
     bearers = await claim(session, NOUN, [(key, order_id) for key in order.external_ids])
     (answer,) = await create_orders(session, [(order_id, order)], bearers=bearers)
     if isinstance(answer, Refusal):
         raise answer
-    return answer
+    return OrderRead.model_validate(answer)
 
 
 async def create_orders(
     session: AsyncSession, births: Sequence[tuple[UUID, OrderCreate]], *, bearers: Mapping[ExternalId, UUID]
-) -> list[Order | Refusal]:
-    """Write new orders under the given ids, and their events: one statement each, whatever their number.
+) -> list[Values | Refusal]:
+    """Write new orders under the given ids, and their events: one statement each, whatever their number. Answers their rows.
 
     Their external ids were claimed for them (`bearers`). An order that is refused leaves nothing, and the others stand.
     """
     tenant = await get_tenant(session)
-    answers: dict[UUID, Order | Refusal] = {}
+    answers: dict[UUID, Values | Refusal] = {}
     rows = []
     for order_id, order in births:
         try:
@@ -78,11 +84,10 @@ async def create_orders(
         answers |= {row["id"]: NumberIsTaken("Another order has this number") for row in rows if row["id"] not in written}
         rows = [row for row in rows if row["id"] in written]
     elif rows:
-        await session.execute(insert(Order.__table__), rows)  # type: ignore[arg-type]
+        await session.execute(INSERT, rows)
     today = business_day(tenant, now(session))
-    made = [Order(**row) for row in rows]
-    await record_many(session, [(order, _born(order, today), order.placed_at) for order in made])
-    answers |= {order.id: order for order in made}
+    await record_many(session, [(_written(row), _born(row, today), row["placed_at"]) for row in rows])
+    answers |= {row["id"]: row for row in rows}
     refused = {order_id for order_id, answer in answers.items() if isinstance(answer, Refusal)}
     await release(session, NOUN, [(key, bearer) for key, bearer in bearers.items() if bearer in refused])
     return [answers[order_id] for order_id, _ in births]
@@ -145,7 +150,7 @@ async def restore_order(session: AsyncSession, order_id: UUID) -> Order:
     return order
 
 
-def _row(session: AsyncSession, tenant: Tenant, order_id: UUID, order: OrderCreate) -> dict[str, Any]:
+def _row(session: AsyncSession, tenant: Tenant, order_id: UUID, order: OrderCreate) -> Values:
     """The row of an order that is being born. Raises Invalid, TooLarge."""
     key = f"{context_of(session).tenant_id}:{order.contact_id}"
     row = {**birth(session, order_id, partition_key=key), **{name: getattr(order, name) for name in PLAIN}}
@@ -176,19 +181,22 @@ def _row(session: AsyncSession, tenant: Tenant, order_id: UUID, order: OrderCrea
     }
 
 
-def _born(order: Order, today: date) -> OrderPlaced | OrderCreated:
+def _born(row: Values, today: date) -> OrderPlaced | OrderCreated:
     """The birth event: one, also for an order that is born paid and fulfilled."""
-    if order.placed_on is None:
-        return OrderCreated(state=state_of(order), occurred_on=today)
-    return OrderPlaced(state=state_of(order), occurred_on=order.placed_on)
+    if row["placed_on"] is None:
+        return OrderCreated(state=state_of(row), occurred_on=today)
+    return OrderPlaced(state=state_of(row), occurred_on=row["placed_on"])
 
 
-async def _insert_where_free(session: AsyncSession, rows: list[dict[str, Any]]) -> set[UUID]:
+def _written(row: Values) -> Written:
+    return Written(row["id"], row["version"], row["partition_key"], row["updated_at"])
+
+
+async def _insert_where_free(session: AsyncSession, rows: list[Values]) -> set[UUID]:
     """Insert the rows whose number nobody has; their ids. In the order of numbers, so that two batches cannot lock each other out."""
     if not rows:
         return set()
-    statement = insert(Order.__table__).on_conflict_do_nothing(index_elements=["tenant_id", "number"]).returning(Order.__table__.c.id)  # type: ignore[arg-type]
-    return set(await session.scalars(statement, sorted(rows, key=lambda row: str(row["number"]))))
+    return set(await session.scalars(INSERT_WHERE_FREE, sorted(rows, key=lambda row: str(row["number"]))))
 
 
 def _line_changes(order: Order, patch: OrderPatch) -> dict[str, Any]:

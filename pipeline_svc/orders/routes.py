@@ -32,7 +32,7 @@ async def search_orders(session: SessionDep, caller: CallerDep, query: ListQuery
 
 
 @router.operation("POST", "", name="create", scope="orders:write", response_model=OrderRead, status_code=201)
-async def create_order(session: SessionDep, response: Response, body: OrderCreate) -> Order:
+async def create_order(session: SessionDep, response: Response, body: OrderCreate) -> OrderRead:
     """Create a draft, or an order born placed. Errors: 409 for a number or external id that is taken, 413, 422."""
     order = await operations.create_order(session, body)
     stamp(response, "order", order)
