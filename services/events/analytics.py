@@ -38,7 +38,12 @@ class ModelParameter(Contract):
 
 
 class ModelState(State):
-    """A fitted model: what it is for, the days it learnt from, and what it found."""
+    """A fitted model: what it is for, what it learnt from, and what it found.
+
+    It learnt from the `customers` that had bought by `window_to`, as known at `known_at`. Time is in weeks; the parameter that is
+    an amount (gamma of gamma_gamma) is in major units of `currency`. `margin_rate` is the share of revenue that was margin in
+    that window, over the orders that named their costs.
+    """
 
     kind: Literal["value", "spend"]
     family: Literal["bg_nbd", "gamma_gamma"]
@@ -46,13 +51,16 @@ class ModelState(State):
     validated: bool
     window_from: Day
     window_to: Day
+    known_at: Instant
     customers: Count
     log_likelihood: Number
     parameters: list[ModelParameter]
+    currency: Currency | None = None
+    margin_rate: Number | None = None
 
 
 class ModelTrained(Event):
-    """A model was fitted. Emitted once, as the subject's first event."""
+    """A model was fitted. Emitted once, as the subject's first event. A tenant's first model of a kind is born champion."""
 
     type: ClassVar[str] = "analytics.model.trained.v1"
     state: ModelState

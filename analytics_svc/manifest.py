@@ -1,0 +1,28 @@
+"""What the analytical service is."""
+
+from analytics_svc.consumers import HANDLERS
+from analytics_svc.customers import routes as customers
+from analytics_svc.models import operations as models
+from analytics_svc.models import routes as model_routes
+from analytics_svc.scores import operations as scores
+from services.events.analytics import CustomerScored, ModelPromoted, ModelRetired, ModelTrained
+from services.manifests import Manifest, Noun
+
+manifest = Manifest(
+    name="analytics",
+    package="analytics_svc",
+    port=8015,
+    nouns=[Noun("customer", "customers"), Noun("model", "models")],
+    routers=[customers.router, model_routes.router],
+    contracts=[CustomerScored, ModelTrained, ModelPromoted, ModelRetired],
+    consumes=["crm.pipeline", "crm.platform"],
+    handlers=HANDLERS,
+    jobs={
+        "fit_models": models.fit_models,
+        "fit_first_models": models.fit_first_models,
+        "score_touched": scores.score_touched,
+        "score_all": scores.score_all,
+        "score_sweep": scores.sweep,
+    },
+    schedules={"score_sweep": 3600.0},
+)

@@ -1,0 +1,1 @@
+"""Models: what was learnt from purchase histories, which of them answers, and what they forecast."""

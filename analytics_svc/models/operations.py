@@ -1,0 +1,142 @@
+"""Fitting models, and deciding which of them answers."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from analytics_svc.customers.cohorts import load_cohort
+from analytics_svc.customers.models import CustomerStats
+from analytics_svc.facts.models import Fact
+from analytics_svc.scores.operations import ask_for_all_scores
+from analytics_svc.scores.rules import Cohort, company_rate
+from analytics_svc.value import bg_nbd, gamma_gamma
+from analytics_svc.value.statistics import NotEnoughHistory
+from services.database import birth, context_of, now
+from services.errors import invalid_field
+from services.events.analytics import ModelPromoted, ModelRetired, ModelState, ModelTrained
+from services.identifiers import new_id
+from services.jobs import Job, Work, enqueue
+from services.money import digits_of
+from services.outbox import record, record_many
+from services.tenants import Tenant, business_day, get_tenant
+
+from .models import Model
+from .queries import find_champions, get_model
+from .rules import FAMILIES, ModelKind, NotEnoughHistoryYet, check_can_promote, check_fit, decimal_text, parameters_of
+from .schemas import FitRequest
+
+Fit = bg_nbd.BgNbdFit | gamma_gamma.GammaGammaFit
+FEWEST_REPEATERS = 100
+ONE_REGISTRY = text("SELECT pg_advisory_xact_lock(7105, hashtext(:tenant))")
+
+
+async def ask_for_fit(session: AsyncSession, request: FitRequest) -> Job:
+    """Ask the worker for a fit. Raises Invalid for a day that has not ended anywhere in the past, Unavailable."""
+    tenant = await get_tenant(session)
+    if request.as_of is not None and request.as_of > business_day(tenant, now(session)):
+        raise invalid_field("/as_of", "in_the_future", "What will have been bought by then is not known")
+    arguments = {"as_of": request.as_of and request.as_of.isoformat(), "kinds": sorted(set(request.kinds))}
+    return await enqueue(session, "fit_models", str(new_id()), arguments=arguments)
+
+
+async def fit_models(session: AsyncSession, work: Work) -> dict[str, Any]:
+    """The job of a fit that was asked for. Raises NotEnoughHistoryYet, FitDidNotConverge, SpendHasNoMean, Unavailable."""
+    as_of = work.arguments["as_of"]
+    return await _fit_kinds(session, work.arguments["kinds"], as_of=date.fromisoformat(as_of) if as_of else None)
+
+
+async def fit_first_models(session: AsyncSession, _work: Work) -> dict[str, Any]:
+    """The job that fits what has no champion yet, once a hundred customers have bought on two days or more."""
+    champions = await find_champions(session)
+    missing = [kind for kind in FAMILIES if kind not in champions]
+    repeaters = select(CustomerStats.contact_id).where(CustomerStats.repeat_days > 0).limit(FEWEST_REPEATERS).subquery()
+    if not missing or (await session.scalar(select(func.count()).select_from(repeaters)) or 0) < FEWEST_REPEATERS:
+        return {"model_ids": []}
+    return await _fit_kinds(session, missing, as_of=None)
+
+
+async def _fit_kinds(session: AsyncSession, kinds: Sequence[ModelKind], *, as_of: date | None) -> dict[str, Any]:
+    tenant = await get_tenant(session)
+    until = as_of or await _last_day_of_purchases(session, tenant)
+    known_at = await session.scalar(select(func.max(Fact.recorded_at)).where(Fact.occurred_on <= until)) or now(session)
+    cohort = await load_cohort(session, until, known_at=known_at)
+    fits = [(kind, await asyncio.to_thread(_fit, kind, cohort, 10 ** digits_of(tenant.currency))) for kind in kinds]
+    await session.execute(ONE_REGISTRY, {"tenant": str(tenant.id)})
+    champions = await find_champions(session)
+    rate = company_rate(cohort)
+    common = {
+        "window_from": _first_day(cohort, until),
+        "window_to": until,
+        "known_at": known_at,
+        "currency": tenant.currency,
+        "margin_rate": decimal_text(rate) if rate is not None else None,
+    }
+    rows = [_row(session, kind, fit, is_first=kind not in champions) | common for kind, fit in fits]
+    await session.execute(insert(Model), rows)
+    models = [Model(**row) for row in rows]
+    await record_many(session, [(model, ModelTrained(state=state_of(model)), None) for model in models])
+    await ask_for_all_scores(session)
+    return {"model_ids": [str(model.id) for model in models]}
+
+
+async def _last_day_of_purchases(session: AsyncSession, tenant: Tenant) -> date:
+    """The last day on which anybody bought, at most today: a history that was imported ends where it ends, not today."""
+    today = business_day(tenant, now(session))
+    last = await session.scalar(select(func.max(CustomerStats.last_on)))
+    return min(last, today) if last is not None else today
+
+
+def _fit(kind: ModelKind, cohort: Cohort, minor_per_major: int) -> Fit:
+    """The checked fit of one kind (in a thread). Raises NotEnoughHistoryYet, FitDidNotConverge, SpendHasNoMean."""
+    try:
+        if kind == "value":
+            fit: Fit = bg_nbd.fit(cohort.histories()[0])
+        else:
+            fit = gamma_gamma.fit(cohort.spend_days, cohort.mean_spend(minor_per_major))
+    except NotEnoughHistory as error:
+        raise NotEnoughHistoryYet(f"Too little is known for a model of the kind '{kind}': {error}") from error
+    check_fit(fit)
+    return fit
+
+
+def _first_day(cohort: Cohort, until: date) -> date:
+    return until - timedelta(days=int(cohort.age_days.max()))
+
+
+def _row(session: AsyncSession, kind: ModelKind, fit: Fit, *, is_first: bool) -> dict[str, Any]:
+    return {
+        **birth(session, new_id()),
+        "kind": kind,
+        "family": FAMILIES[kind],
+        "status": "champion" if is_first else "trained",
+        "validated": False,
+        "customers": round(fit.customers),
+        "log_likelihood": decimal_text(fit.log_likelihood),
+        "parameters": parameters_of(fit),
+    }
+
+
+async def promote_model(session: AsyncSession, model_id: UUID) -> Model:
+    """Let a trained model answer from now on; the former champion of its kind is retired. Raises NotFound, WrongState."""
+    await session.execute(ONE_REGISTRY, {"tenant": str(context_of(session).tenant_id)})
+    model = await get_model(session, model_id, lock=True)
+    check_can_promote(model.status)
+    former = (await find_champions(session)).get(model.kind)
+    if former is not None:
+        former = await get_model(session, former.id, lock=True)
+        former.status = "retired"
+        await record(session, former, ModelRetired(state=state_of(former)))
+    model.status = "champion"
+    await record(session, model, ModelPromoted(state=state_of(model)))
+    await ask_for_all_scores(session)
+    return model
+
+
+def state_of(model: Model) -> ModelState:
+    """The public state of a model."""
+    return ModelState.model_validate(model)

@@ -1,0 +1,48 @@
+"""One run of scoring: for which tenant, as of which day, and with which models."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from analytics_svc.models.queries import find_champions, valuer_of
+from services.database import context_of, now
+from services.jobs import arm
+from services.tenants import Tenant, business_day
+
+from .rules import Valuer
+
+QUIET_SECONDS = 10.0
+ONE_RUN = text("SELECT pg_advisory_xact_lock(7106, hashtext(:tenant))")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run scores the customers of `tenant` as of its own `today`; without both champions it has no valuer and no value."""
+
+    tenant: Tenant
+    today: date
+    at: datetime
+    value_model_id: UUID | None
+    spend_model_id: UUID | None
+    valuer: Valuer | None
+
+
+async def open_run(session: AsyncSession) -> Run | None:
+    """Begin a run, one at a time per tenant so that no older value overwrites a newer; None while the tenant is not known here.
+
+    Where a champion is missing, a first fit is asked for: ten seconds after the last run, so not in the middle of an import.
+    """
+    tenant = await session.get(Tenant, context_of(session).tenant_id)
+    if tenant is None:
+        return None
+    await session.execute(ONE_RUN, {"tenant": str(tenant.id)})
+    at = now(session)
+    champions = await find_champions(session)
+    value, spend = champions.get("value"), champions.get("spend")
+    if value is None or spend is None:
+        await arm(session, "fit_first_models", "first", run_at=at + timedelta(seconds=QUIET_SECONDS))
+        return Run(tenant, business_day(tenant, at), at, None, None, None)
+    return Run(tenant, business_day(tenant, at), at, value.id, spend.id, valuer_of(value, spend, currency=tenant.currency))

@@ -1,0 +1,34 @@
+"""The CDNOW purchase log (Fader & Hardie), read where it lies beside the repository."""
+
+import os
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from services.identifiers import new_id
+from tests.analytics.make import Order
+
+FOLDER = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "cdnow"
+
+
+def sample_orders(tenant_id: UUID) -> tuple[list[Order], dict[str, UUID]]:
+    """An order for each of the 6,919 lines of the 1/10 sample, and the contact of each of its 2,357 customers.
+
+    Skips the test where the data set is missing, but not in continuous integration.
+    """
+    path = FOLDER / "CDNOW_sample.txt"
+    if not path.exists():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{path} is missing")
+        pytest.skip(f"NOT CHECKED: {path} is missing")
+    contacts: dict[str, UUID] = {}
+    orders = []
+    for line in path.read_text().splitlines():
+        _, customer, day, _, amount = line.split()
+        contact_id = contacts.setdefault(customer, new_id())
+        on = datetime.strptime(day, "%Y%m%d").date()  # noqa: DTZ007 - a business day
+        orders.append(Order(tenant_id, contact_id).place(on, int(Decimal(amount) * 100)))
+    return orders, contacts
