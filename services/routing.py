@@ -41,10 +41,11 @@ class TransactionalRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
+        scope = (self.openapi_extra or {}).get("x-scope")
 
         async def in_transaction(request: Request) -> Response:
             try:
-                return await _run(request, handle)
+                return await _run(request, handle, scope)
             finally:
                 session: AsyncSession | None = getattr(request.state, "session", None)
                 if session is not None:
@@ -53,9 +54,11 @@ class TransactionalRoute(APIRoute):
         return in_transaction
 
 
-async def _run(request: Request, handle: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
+async def _run(request: Request, handle: Callable[[Request], Coroutine[Any, Any, Response]], scope: str | None) -> Response:
     keyed = await _keyed(request)
     if keyed is not None:
+        if scope is not None:  # a stored answer is for those only who may do what was done
+            check_scope(caller_of(request), scope)
         stored = await idempotency.find_answer(session_of(request), keyed)
         if stored is not None:
             return Response(stored.body, status_code=stored.status, headers=stored.headers, media_type="application/json")
@@ -76,7 +79,8 @@ async def _keyed(request: Request) -> idempotency.KeyedRequest | None:
     key = request.headers.get("idempotency-key")
     if key is None or request.method not in ("POST", "PATCH", "PUT"):
         return None
-    return idempotency.keyed_request(request.method, request.url.path, key=key, body=await request.body())
+    body = request.url.query.encode() + b"\n" + await request.body()
+    return idempotency.keyed_request(request.method, request.url.path, key=key, body=body)
 
 
 def _contact_id(answer: idempotency.Answer) -> UUID | None:
@@ -146,17 +150,21 @@ def allows(scopes: frozenset[str], needed: str) -> bool:
 
 
 def needs(scope: str) -> Callable[[Request], Coroutine[Any, Any, None]]:
-    """A dependency that refuses callers without `scope`; `internal` means another service, never a person or a key."""
+    """The dependency that refuses callers without `scope`."""
 
     async def check(request: Request) -> None:
-        caller = caller_of(request)
-        if scope == "internal":
-            if caller.issuer == GATEWAY:
-                raise Forbidden("This operation is for services only", code="internal_only")
-        elif caller.issuer != GATEWAY or not allows(caller.scopes, scope):
-            raise Forbidden(f"The scope {scope} is missing", code="missing_scope")
+        check_scope(caller_of(request), scope)
 
     return check
+
+
+def check_scope(caller: Caller, scope: str) -> None:
+    """Raises Forbidden for a caller without `scope`; `internal` means another service, never a person or a key."""
+    if scope == "internal":
+        if caller.issuer == GATEWAY:
+            raise Forbidden("This operation is for services only", code="internal_only")
+    elif caller.issuer != GATEWAY or not allows(caller.scopes, scope):
+        raise Forbidden(f"The scope {scope} is missing", code="missing_scope")
 
 
 class Router(APIRouter):
