@@ -17,6 +17,11 @@ APPEND = """
 INSERT INTO bus_record (topic, partition, "offset", event)
 SELECT $1, $2, $3::bigint + place - 1, event FROM unnest($4::text[]) WITH ORDINALITY AS batch (event, place)
 """
+CREATE = """
+INSERT INTO bus_head (topic, partition, next_offset)
+SELECT topic, partition, 0 FROM unnest($1::text[]) AS wanted (topic), generate_series(0, $2::bigint - 1) AS partition
+WHERE NOT EXISTS (SELECT FROM bus_head WHERE bus_head.topic = wanted.topic)
+"""
 READ = """
 SELECT topic, partition, "offset", event FROM bus_record
 WHERE topic = $1 AND partition = $2 AND "offset" >= $3 ORDER BY "offset" LIMIT $4
@@ -50,12 +55,10 @@ class PostgresBus:
             await self._pool.close()
 
     async def create_topics(self, topics: Sequence[str], *, partitions: int = 1) -> None:
-        """Create what is missing of `topics`; a topic that is there keeps its partitions."""
-        async with self._connected().acquire() as connection:
-            await connection.executemany(
-                "INSERT INTO bus_head (topic, partition, next_offset) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING",
-                [(topic, partition) for topic in sorted(topics) for partition in range(partitions)],
-            )
+        """Create what is missing of `topics`; a topic that is there keeps its partitions, and so every key its place."""
+        async with self._connected().acquire() as connection, connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(7105, 1)")
+            await connection.execute(CREATE, sorted(set(topics)), partitions)
         await self._learn_topics()
 
     async def publish(self, messages: Sequence[Message]) -> None:
