@@ -35,11 +35,7 @@ def run_up(demo: Annotated[bool, typer.Option(help="load a demo company on the f
     async def run(settings: Settings, server: Any) -> None:
         await up.prepare(settings, server)
         async with up.running_company(settings, console) as company:
-            for manifest in discover(settings.services_path):
-                if manifest.first_start is not None:
-                    await manifest.first_start(settings, company.url, demo, console)
-            console.print(f"[bold]Mitra answers at {company.url}[/] — its API is described at {company.url}/openapi.json")
-            console.print("Stop with Ctrl-C.")
+            await company.unless_stopped(_first_starts(settings, company.url, demo))
 
     with up.database_server(settings) as (addressed, server):
         _run(run(addressed, server))
@@ -95,6 +91,14 @@ def revision(service: Annotated[str, typer.Argument(help="a service, or kit")], 
         else:
             history = migrating.history_of(get_manifest(service, settings.services_path))
             _run(migrating.revise(settings, history, name=service, message=message))
+
+
+async def _first_starts(settings: Settings, url: str, demo: bool) -> None:
+    for manifest in discover(settings.services_path):
+        if manifest.first_start is not None:
+            await manifest.first_start(settings, url, demo, console)
+    console.print(f"[bold]Mitra answers at {url}[/] — its API is described at {url}/openapi.json")
+    console.print("Stop with Ctrl-C.")
 
 
 def _settings() -> Settings:

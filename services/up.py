@@ -6,8 +6,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 from rich.console import Console
@@ -94,6 +95,18 @@ class Company:
             if process.returncode is None:
                 process.send_signal(signal.SIGTERM)
 
+    async def unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
+        """Carry out `work`; break it off when `stop` is called, since nobody would answer it any more."""
+        working = asyncio.create_task(work)
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if self._stopping.is_set():
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+            return
+        working.result()
+
     async def ready(self) -> None:
         """Return when the front answers that every service is ready. Raises TimeoutError after a minute."""
         async with asyncio.timeout(READY_SECONDS), httpx.AsyncClient(base_url=self.url) as client:
@@ -110,6 +123,8 @@ class Company:
                 sys.executable, "-m", "services.command", *arguments, "--parent", str(os.getpid()), env=environment(self._settings)
             )
             self.processes[name] = process
+            if self._stopping.is_set():  # `stop` came while the process was being made
+                process.send_signal(signal.SIGTERM)
             started = asyncio.get_running_loop().time()
             code = await process.wait()
             if self._stopping.is_set():
@@ -142,6 +157,7 @@ async def running_company(settings: Settings, console: Console) -> AsyncIterator
         await asyncio.wait({keeping, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if waiting.done():
             waiting.result()
+        waiting.cancel()
         yield company
         await keeping
     finally:

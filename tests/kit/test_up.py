@@ -1,0 +1,42 @@
+"""`mitra up`: what is still to be done when it is told to stop is broken off."""
+
+import asyncio
+
+import pytest
+
+from services.settings import Settings
+from services.up import Company
+
+
+async def test_work_is_broken_off_when_the_company_is_told_to_stop() -> None:
+    company = Company(Settings(), 8000)
+    begun, broken_off = asyncio.Event(), asyncio.Event()
+
+    async def load_for_ever() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            broken_off.set()
+
+    loading = asyncio.create_task(company.unless_stopped(load_for_ever()))
+    await begun.wait()
+    company.stop()
+    await loading
+    assert broken_off.is_set()
+
+
+async def test_work_that_ends_is_waited_for_and_its_failure_is_not_swallowed() -> None:
+    company = Company(Settings(), 8000)
+    done = asyncio.Event()
+
+    async def load() -> None:
+        done.set()
+
+    async def fail() -> None:
+        raise LookupError("the demo company")
+
+    await company.unless_stopped(load())
+    assert done.is_set()
+    with pytest.raises(LookupError, match="the demo company"):
+        await company.unless_stopped(fail())
