@@ -39,7 +39,7 @@ class Relay:
         while True:
             try:
                 await self._hold_office()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except Exception as error:  # a connection that breaks at an unlucky moment shows in ways that no list of types is sure to name
                 log.warning("relay_lost_database", service=self._service, error_type=type(error).__name__)
                 await asyncio.sleep(STANDBY_SECONDS)
 

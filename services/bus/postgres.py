@@ -57,7 +57,7 @@ class PostgresBus:
     async def create_topics(self, topics: Sequence[str], *, partitions: int = 1) -> None:
         """Create what is missing of `topics`; a topic that is there keeps its partitions, and so every key its place."""
         async with self._connected().acquire() as connection, connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock(7105, 1)")
+            await connection.execute("SELECT pg_advisory_xact_lock(7109, 1)")
             await connection.execute(CREATE, sorted(set(topics)), partitions)
         await self._learn_topics()
 
