@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, delete, func, insert, select, type_coerce
+from sqlalchemy import ARRAY, ColumnElement, Text, any_, bindparam, delete, func, insert, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql import operators
 
@@ -65,7 +65,8 @@ class PointSet(ARRAY[Any]):
                 return empty if op is operators.is_ else ~empty
             (members,) = other
             value = normal_form(kind, members.value[0])
-            return Contact.id.in_(select(ContactPoint.contact_id).where(ContactPoint.kind == kind, ContactPoint.value == value))
+            bearers = select(ContactPoint.contact_id).where(ContactPoint.kind == kind, ContactPoint.value == value)
+            return Contact.id == any_(func.array(bearers.scalar_subquery()))  # unlike IN, also by index inside an OR
 
     comparator_factory = Comparator
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Response
+from fastapi import Path, Query, Response
 
 from services.batch import BatchAnswer, BatchRequest, BatchVerbs, run_batch
 from services.contracts import Code, ExternalId
@@ -18,6 +18,7 @@ from .schemas import Clues, ContactCreate, ContactIds, ContactMove, ContactPatch
 
 router = Router("contacts", prefix="/v1/contacts")
 internal_router = Router("contacts", prefix="/internal/contacts")
+Source = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:#+-]{0,127}$", description="The other system; in a path without a slash")]
 UPSERT_ANSWERS = {
     200: {"description": "Known: changed, or as it was when nothing differs"},
     201: {"model": ContactRead, "description": "New"},
@@ -61,7 +62,7 @@ async def resolve_contact(session: SessionDep, body: Clues) -> Resolution:
 @router.operation(
     "PUT", "/by/{source}/{external_id:path}", name="upsert", scope="contacts:write", response_model=ContactRead, responses=UPSERT_ANSWERS
 )
-async def upsert_contact(session: SessionDep, response: Response, source: Code, external_id: Code, body: ContactCreate) -> Contact:
+async def upsert_contact(session: SessionDep, response: Response, source: Source, external_id: Code, body: ContactCreate) -> Contact:
     """Create the contact that another system calls so, or change what is sent. Errors: 409 when a further id is taken, 422."""
     response.status_code, contact = await upserts.upsert_contact(session, ExternalId(source=source, id=external_id), body)
     stamp(response, "contact", contact)
@@ -111,7 +112,7 @@ async def restore_contact(session: SessionDep, response: Response, contact_id: U
 
 
 @router.operation("POST", "/{contact_id}/disqualify", name="disqualify", scope="contacts:write", response_model=ContactRead)
-async def disqualify_contact(session: SessionDep, response: Response, contact_id: UUID, body: ContactMove) -> Contact:
+async def disqualify_contact(session: SessionDep, response: Response, contact_id: UUID, body: ContactMove = ContactMove()) -> Contact:
     """Move a suspect or prospect to the rest of the world. Errors: 404, 409 in another lifecycle."""
     contact = await operations.move_contact(session, contact_id, "disqualify", reason_code=body.reason_code)
     stamp(response, "contact", contact)
@@ -119,7 +120,7 @@ async def disqualify_contact(session: SessionDep, response: Response, contact_id
 
 
 @router.operation("POST", "/{contact_id}/requalify", name="requalify", scope="contacts:write", response_model=ContactRead)
-async def requalify_contact(session: SessionDep, response: Response, contact_id: UUID, body: ContactMove) -> Contact:
+async def requalify_contact(session: SessionDep, response: Response, contact_id: UUID, body: ContactMove = ContactMove()) -> Contact:
     """Make a contact of the rest of the world a suspect again. Errors: 404, 409 in another lifecycle."""
     contact = await operations.move_contact(session, contact_id, "requalify", reason_code=body.reason_code)
     stamp(response, "contact", contact)

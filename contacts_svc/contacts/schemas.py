@@ -162,7 +162,7 @@ class ContactPatch(Input):
 class ContactCreate(ContactPatch):
     """A new contact. An upsert of a known one changes what is sent, as a patch does, and leaves the origin alone."""
 
-    origin: NewOrigin = NewOrigin()
+    origin: NewOrigin = Field(default_factory=NewOrigin)
 
 
 class ContactMove(Input):
