@@ -221,7 +221,8 @@ def check_fits_events(lines: Sequence[Line], *, beside: Sequence[Any]) -> None:
         return
     carried = [{name: value for name, value in line.items() if name != "description"} for line in lines]
     if len(encode(carried)) + len(lines) * MOVED_BYTES + len(encode(list(beside))) + REST_BYTES > MAX_BYTES:
-        raise TooLarge(f"{len(lines)} lines like these do not fit into an event, which carries at most {MAX_BYTES:,} bytes")
+        detail = f"{len(lines)} lines like these do not fit into an event, which carries at most {MAX_BYTES:,} bytes"
+        raise TooLarge(detail, code="event_too_large")
 
 
 def order_number(order_id: UUID, day: date) -> str:
