@@ -7,7 +7,9 @@ from typing import Any
 from starlette.types import ASGIApp, Message
 
 
-async def call(app: ASGIApp, method: str, path: str, *, headers: Sequence[tuple[bytes, bytes]] = (), body: bytes = b"", query: bytes = b"") -> int:
+async def call(
+    app: ASGIApp, method: str, path: str, *, headers: Sequence[tuple[bytes, bytes]] = (), body: bytes = b"", query: bytes = b""
+) -> int:
     """Send one request; answers the status. The body of the answer is read and dropped."""
     scope: dict[str, Any] = {
         "type": "http",

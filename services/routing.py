@@ -186,5 +186,6 @@ class Router(APIRouter):
             dependencies=[Depends(needs(scope))],
             responses=responses,
             openapi_extra={"x-scope": scope},
+            include_in_schema=scope != "internal",
             **options,
         )

@@ -1,0 +1,83 @@
+"""The two processes under test, each killed at a named point or at random and started again."""
+
+import asyncio
+import json
+import os
+import random
+import signal
+import sys
+from dataclasses import dataclass, field
+
+import httpx
+
+from services.failpoints import POINTS
+from services.settings import Settings
+from services.up import environment
+
+AT_RANDOM = "at random"
+WRITE_POINTS = tuple(point for point in POINTS if point.startswith("write."))
+WORK_POINTS = tuple(point for point in POINTS if not point.startswith("write."))
+
+
+@dataclass
+class Processes:
+    """`mitra serve --all` and `mitra work --all` on one database server."""
+
+    settings: Settings
+    port: int
+    dice: random.Random
+    running: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
+    kills: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self, name: str, *, point: str | None = None) -> None:
+        """Start a process; with `point`, one that kills itself there, soon."""
+        arguments = {"serve": ["serve", "--all", "--port", str(self.port)], "work": ["work", "--all"]}[name]
+        env = environment(self.settings)
+        if point is not None:
+            env["MITRA_FAIL_POINTS"] = json.dumps({point: 0.02 if name == "serve" else 0.2})
+            env["MITRA_FAIL_SEED"] = str(self.dice.randrange(2**31))
+        command = [sys.executable, "-m", "services.command", *arguments, "--parent", str(os.getpid())]
+        self.running[name] = await asyncio.create_subprocess_exec(*command, env=env, stderr=asyncio.subprocess.DEVNULL)
+
+    async def ready(self) -> None:
+        """Return when the front answers. Raises TimeoutError after half a minute."""
+        async with asyncio.timeout(30), httpx.AsyncClient() as client:
+            while True:
+                try:
+                    if (await client.get(f"{self.url}/readyz")).status_code == 200:
+                        return
+                except httpx.TransportError:
+                    pass
+                await asyncio.sleep(0.05)
+
+    async def kill(self, point: str) -> None:
+        """Have one process die at `point` (or at once, at random), then start it again whole."""
+        name = "serve" if point in WRITE_POINTS else "work"
+        if point == AT_RANDOM:
+            name = self.dice.choice(("serve", "work"))
+            self.running[name].send_signal(signal.SIGKILL)
+        else:
+            await self.stop(name)
+            await self.start(name, point=point)
+        async with asyncio.timeout(60):
+            code = await self.running[name].wait()
+        assert code == -signal.SIGKILL, f"{name} ended with {code} instead of being killed at {point}"
+        self.kills[point] = self.kills.get(point, 0) + 1
+        await self.start(name)
+
+    async def stop(self, name: str) -> None:
+        """End a process in the ordinary way."""
+        process = self.running[name]
+        process.send_signal(signal.SIGTERM)
+        await process.wait()
+
+    async def stop_all(self) -> None:
+        """End whatever still runs."""
+        for process in self.running.values():
+            if process.returncode is None:
+                process.kill()
+                await process.wait()

@@ -1,0 +1,108 @@
+"""One chaos run: load, kills, recovery, verdict."""
+
+import asyncio
+import random
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from gateway.keys.operations import bootstrap
+from services import embedded, provisioning, up
+from services.database import Database
+from services.failpoints import POINTS
+from services.serving import free_port
+from services.settings import Settings
+from tests.chaos.load import Load
+from tests.chaos.processes import AT_RANDOM, Processes
+from tests.chaos.verdict import Verdict, judge, settle
+
+RECOVERY_SECONDS = 10.0
+
+
+@dataclass
+class Report:
+    """What a run saw: kills per point, the time from each kill to a new order that is visible in analytics, and the verdict."""
+
+    seed: int
+    kills: dict[str, int]
+    recoveries: list[float]
+    requests: int
+    repeats: int
+    verdict: Verdict
+
+    @property
+    def holds(self) -> bool:
+        return self.verdict.clean and max(self.recoveries) <= RECOVERY_SECONDS
+
+
+async def run(kills: int, seed: int, *, say: Callable[[str], None]) -> Report:
+    """Kill `kills` times; the points take turns in an order drawn from `seed`."""
+    dice = random.Random(seed)
+    points = [*POINTS, AT_RANDOM, AT_RANDOM]
+    dice.shuffle(points)
+    with tempfile.TemporaryDirectory(prefix="mitra-chaos-", ignore_cleanup_errors=True) as name, embedded.start(Path(name)) as server:
+        settings = Settings(
+            database_url=server.url(provisioning.APP, "mitra_{service}"),
+            owner_database_url=server.url(provisioning.OWNER, "mitra_{service}"),
+            bus_url=server.url(provisioning.APP, "mitra_bus"),
+            folder=Path(name),
+        )
+        await up.prepare(settings, server)
+        processes = Processes(settings, free_port("127.0.0.1", 18100), dice)
+        try:
+            await processes.start("serve")
+            await processes.start("work")
+            await processes.ready()
+            return await _under_load(processes, [points[n % len(points)] for n in range(kills)], seed, say=say)
+        finally:
+            await processes.stop_all()
+
+
+async def _under_load(processes: Processes, points: list[str], seed: int, *, say: Callable[[str], None]) -> Report:
+    key = await new_company(processes.settings, processes.url)
+    load = Load(processes.url, key, seed=seed)
+    working = asyncio.create_task(load.run())
+    recoveries = []
+    for number, point in enumerate(points, 1):
+        await asyncio.sleep(processes.dice.uniform(0.1, 0.5))
+        await processes.kill(point)
+        recoveries.append(await _recovered(load, processes.url, key))
+        say(f"{number:>4}/{len(points)} killed {point:<24} whole again after {recoveries[-1]:.2f} s")
+        if working.done():
+            working.result()
+    load.stop()
+    await working
+    await settle(processes.settings)
+    verdict = await judge(processes.settings, load.promises)
+    return Report(seed, processes.kills, recoveries, load.promises.requests, load.promises.repeats, verdict)
+
+
+async def _recovered(load: Load, url: str, key: str) -> float:
+    """Seconds until an order placed after the kill is seen in its customer's value history."""
+    started = time.perf_counter()
+    order_id, customer = await load.place()
+    async with asyncio.timeout(60), httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}) as client:
+        while True:
+            try:
+                answer = await client.get(f"/v1/orders/{order_id}/history")
+                summary = await client.get(f"/v1/customers/{customer}/summary", headers={"Mitra-Version": f"order/{order_id}@1"})
+                if answer.is_success and answer.json()["items"] and summary.is_success:
+                    return time.perf_counter() - started
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(0.05)
+
+
+async def new_company(settings: Settings, url: str) -> str:
+    """A tenant made through the door by the operator; answers its key."""
+    database = Database(settings.database("gateway"), pool_size=1)
+    operator = await bootstrap(database)
+    await database.close()
+    body = {"name": "Chaos", "time_zone": "UTC", "currency": "USD", "admin": {"email": "admin@example.com", "name": "Admin"}}
+    async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {operator}"}, timeout=20.0) as client:
+        answer = await client.post("/v1/tenants", json=body)
+        return str(answer.raise_for_status().json()["key"]["secret"])

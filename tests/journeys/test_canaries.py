@@ -1,0 +1,84 @@
+"""Canaries planted in every text and personal field are found in no bus record, journal row, outbox, job result or log line."""
+
+from typing import Any
+
+import asyncpg
+import pytest
+
+from services.settings import plain_url
+from tests.gateway.conftest import Door
+from tests.harness import Mitra
+
+CANARY = "Kanarienvogel"
+TEXT = f"{CANARY} was here"
+EMAIL = f"{CANARY.lower()}@example.com"
+CONTACT: dict[str, Any] = {
+    "kind": "person",
+    "display_name": TEXT,
+    "given_name": TEXT,
+    "family_name": TEXT,
+    "emails": [{"address": EMAIL, "label": TEXT[:20]}],
+    "phones": [{"e164": "+493012345678", "raw": "030 12345678", "label": TEXT[:20]}],
+    "addresses": [{"lines": [TEXT], "city": TEXT, "region": TEXT, "postal_code": CANARY, "country": "DE", "label": TEXT[:20]}],
+    "birth_on": "1901-02-03",
+    "website": f"https://{CANARY.lower()}.example.com/",
+    "preferences": {"likes": [TEXT], "dislikes": [TEXT], "competitor_products": [TEXT], "expectations": [TEXT]},
+}
+ORDER: dict[str, Any] = {
+    "contact_id": "0190a0a0-0000-7000-8000-000000000001",
+    "currency": "EUR",
+    "lines": [{"description": TEXT, "quantity": 1, "unit_price_minor": 100}],
+}
+SIGNS = (CANARY, CANARY.lower(), "12345678", "1901-02-03")
+KEPT = {
+    "bus": ["bus_record"],
+    "gateway": ["journal_entry", "outbox", "job", "parked"],
+    "contacts": ["outbox", "job", "parked"],
+    "pipeline": ["outbox", "job", "parked", "contact_reference"],
+    "analytics": ["outbox", "job", "parked", "fact", "customer_stats", "score", "published_score"],
+}
+
+
+async def contents(mitra: Mitra, service: str, table: str) -> str:
+    """Every row of a table as text, past its tenants."""
+    connection = await asyncpg.connect(plain_url(mitra.settings.owner_database(service)))
+    try:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
+        rows = await connection.fetch(f"SELECT t::text FROM {table} AS t")
+        await transaction.rollback()
+        return "\n".join(row[0] for row in rows)
+    finally:
+        await connection.close()
+
+
+async def test_no_canary_leaves_its_owner(door: Door, capfd: pytest.CaptureFixture[str]) -> None:
+    company = await door.company(email=EMAIL, admin_name=TEXT)
+    client = door.client(company.token)
+    contact = await client.post("/v1/contacts", json=CONTACT)
+    assert contact.status_code == 201, contact.text
+    contact_id = contact.json()["id"]
+    assert (await client.post("/v1/contacts", json={"kind": "organization", "legal_name": TEXT})).status_code == 201
+    changed = await client.patch(f"/v1/contacts/{contact_id}", json={"given_name": f"{TEXT} too"}, headers={"If-Match": "*"})
+    assert changed.status_code == 200
+    order = (await client.post("/v1/orders", json=ORDER | {"contact_id": contact_id})).json()
+    for verb in ("place", "pay", "refund"):
+        assert (await client.post(f"/v1/orders/{order['id']}/{verb}", json={})).is_success
+    assert (await client.post("/v1/users", json={"email": f"b{EMAIL}", "name": TEXT})).status_code == 201
+    refused = [
+        await client.post("/v1/contacts", json=CONTACT | {"emails": [{"address": TEXT}]}),
+        await client.post("/v1/contacts", json=CONTACT | {"nonsense": TEXT}),
+        await client.get("/v1/contacts", params={"filter": f'nonsense = "{TEXT}"'}),
+        await client.get(f"/v1/contacts/{CANARY}"),
+    ]
+    assert {answer.status_code for answer in refused} == {422}
+    await client.post("/v1/models/fit", json={})
+    await door.mitra.drain()
+    for service, tables in KEPT.items():
+        for table in tables:
+            found = await contents(door.mitra, service, table)
+            assert [sign for sign in SIGNS if sign in found] == [], f"{service}.{table}"
+    assert await contents(door.mitra, "bus", "bus_record") != ""
+    logged = "".join(capfd.readouterr())
+    assert [sign for sign in SIGNS if sign in logged] == []
