@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from uuid import UUID
 
+import asyncpg
 import structlog
 from sqlalchemy import ARRAY, BigInteger, CursorResult, Text, Uuid, any_, bindparam, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
@@ -118,7 +119,9 @@ class Consumer:
                     await self._alert_gaps()
             except PartitionLost:
                 self.forget_positions()
-            except (OSError, DBAPIError) as error:
+            except TooManyParked:
+                raise
+            except Exception as error:  # what is left is a connection, of the database or of the bus; it breaks in many ways
                 self.forget_positions()
                 log.warning("consumer_retries", consumer=self.name, error_type=type(error).__name__, pause_seconds=pause)
                 await asyncio.sleep(pause)
@@ -327,4 +330,6 @@ def is_transient(error: BaseException) -> bool:
     """Whether the same work may succeed a moment later (a lost connection, a deadlock, a full pool)."""
     if isinstance(error, DBAPIError):
         return str(getattr(error.orig, "sqlstate", None) or "08")[:2] in TRANSIENT
-    return isinstance(error, (OSError, TimeoutError))
+    if isinstance(error, asyncpg.PostgresError):
+        return str(error.sqlstate)[:2] in TRANSIENT
+    return isinstance(error, (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)) and not isinstance(error, ValueError)
