@@ -1,0 +1,1 @@
+"""Documents: the one OpenAPI document of all services."""

@@ -1,0 +1,1 @@
+"""Identity: the users who work in a tenant, and their teams."""

@@ -1,0 +1,1 @@
+"""Keys: what programs open the door with. A key acts as a user, within its own scopes."""

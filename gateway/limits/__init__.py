@@ -1,0 +1,1 @@
+"""Limits: how many requests a key may make."""

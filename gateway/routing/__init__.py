@@ -1,0 +1,1 @@
+"""Routing: the front, which every request passes, and how a request reaches the service that answers it."""

@@ -1,0 +1,34 @@
+"""The routing table: which service answers a path."""
+
+import re
+from collections.abc import Sequence
+
+from services.contracts import noun_of
+from services.manifests import Manifest
+from services.tokens import GATEWAY
+
+SOUND = re.compile(r"/v1(?:/(?!\.{1,2}(?:/|\Z))[^/\\\x00-\x1f\x7f]+)+")
+"""Decoded paths that mean the same to everybody: no empty part, no `.` or `..`, no backslash, no control character."""
+
+
+class Table:
+    """Made from the manifests: the first segment after /v1 decides, but histories are the gateway's, whoever owns the noun."""
+
+    def __init__(self, manifests: Sequence[Manifest]) -> None:
+        self._owners = {segment: manifest.name for manifest in manifests for segment in manifest.segments}
+        self._with_history = frozenset(
+            noun.segment
+            for manifest in manifests
+            for noun in manifest.nouns
+            if noun.subject in {noun_of(contract.type) for contract in manifest.contracts}
+        )
+
+    def find(self, method: str, path: str) -> str | None:
+        """The name of the service that answers `method path` (the path decoded), None where nobody does."""
+        if SOUND.fullmatch(path) is None:
+            return None
+        parts = path.split("/", 5)
+        segment = parts[2]
+        if method == "GET" and len(parts) == 5 and parts[4] == "history" and segment in self._with_history:
+            return GATEWAY
+        return self._owners.get(segment)

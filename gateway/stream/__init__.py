@@ -1,0 +1,1 @@
+"""The stream: events as they happen, over server-sent events."""
