@@ -26,7 +26,7 @@ class CurrencyIsFixed(Conflict):
 async def create_each(session: AsyncSession, orders: Sequence[OrderCreate]) -> list[Outcome | Refusal]:
     """Create for a batch."""
     births = [(new_id(), order) for order in orders]
-    bearers = await claim(session, operations.NOUN, _claims(births))
+    bearers = await claim(session, operations.NOUN, [(key, order_id) for order_id, order in births for key in order.external_ids])
     made = await operations.create_orders(session, births, bearers=bearers)
     return [_outcome(answer, 201) for answer in made]
 
@@ -38,8 +38,9 @@ async def upsert_each(session: AsyncSession, items: Sequence[tuple[ExternalId, O
     an order was born is no content: an order that has moved on since is as it should be, one that lags behind is refused.
     """
     births = [(new_id(), order.model_copy(update={"external_ids": _with(key, more=order.external_ids)})) for key, order in items]
-    bearers = await claim(session, operations.NOUN, _claims(births))
+    bearers = await claim(session, operations.NOUN, [(order.external_ids[0], order_id) for order_id, order in births])
     fresh = [(order_id, order) for order_id, order in births if bearers[order.external_ids[0]] == order_id]
+    bearers |= await claim(session, operations.NOUN, [(key, order_id) for order_id, order in fresh for key in order.external_ids[1:]])
     made = await operations.create_orders(session, fresh, bearers=bearers)
     new = {order_id: answer for (order_id, _), answer in zip(fresh, made, strict=True)}
     bearing = [bearers[order.external_ids[0]] for _, order in births]
@@ -95,10 +96,6 @@ def _patch(known: Order, wanted: OrderCreate) -> OrderPatch:
     values["lines"] = wanted.lines or [OrderLineWrite(amount_minor=wanted.total_minor)]
     values["external_ids"] = _with(*(ExternalId(**key) for key in known.external_ids), more=wanted.external_ids)
     return OrderPatch.model_construct(set(values), **values)
-
-
-def _claims(births: Sequence[tuple[UUID, OrderCreate]]) -> list[tuple[ExternalId, UUID]]:
-    return [(key, order_id) for order_id, order in births for key in order.external_ids]
 
 
 def _with(*keys: ExternalId, more: Sequence[ExternalId]) -> list[ExternalId]:

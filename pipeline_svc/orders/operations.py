@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.contracts import ExternalId
@@ -103,7 +104,7 @@ async def change_order(session: AsyncSession, order_id: UUID, patch: OrderPatch,
 async def apply_changes(session: AsyncSession, order: Order, patch: OrderPatch) -> Order:
     """Change what the patch changes of a locked order; nothing is published where that is nothing.
 
-    Raises Invalid, WrongState, LessThanWasFulfilled, LessThanWasPaid, ExternalIdIsTaken, TooLarge.
+    Raises Invalid, WrongState, LessThanWasFulfilled, LessThanWasPaid, NumberIsTaken, ExternalIdIsTaken, TooLarge.
     """
     changes = await decide_changes(session, order, patch)
     if not changes:
@@ -112,7 +113,10 @@ async def apply_changes(session: AsyncSession, order: Order, patch: OrderPatch) 
     await _swap_external_ids(session, order, changes)
     for name, value in changes.items():
         setattr(order, name, value)
-    await record(session, order, OrderChanged(state=state_of(order), occurred_on=await _today(session)))
+    try:
+        await record(session, order, OrderChanged(state=state_of(order), occurred_on=await _today(session)))
+    except IntegrityError as error:
+        raise NumberIsTaken("Another order has this number") from error
     return order
 
 
