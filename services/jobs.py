@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 from fastapi import Response
-from sqlalchemy import Index, func, select, text, update
+from sqlalchemy import ColumnElement, Index, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -30,6 +30,7 @@ log = structlog.get_logger()
 
 LOCK_SPACE = 7103
 MOST_ATTEMPTS = 5
+MOST_BREAKS = 20
 POLL_SECONDS = 0.25
 NO_TENANT = UUID(int=0)
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -62,6 +63,10 @@ class Job(Base):
     correlation_id: Mapped[str]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+
+class ClaimLost(RuntimeError):
+    """The connection that held this job's lock is gone and another runner has taken the job: what was done here is undone."""
 
 
 class JobCancelled(Exception):
@@ -201,13 +206,20 @@ class JobRunner:
             job = await session.get(Job, job_id, with_for_update=True)
             if job is None or job.status not in ("queued", "running") or job.run_at > self._clock():
                 return False
+            broken_off = job.status == "running" and job.attempts >= MOST_BREAKS and job.kind not in self._schedules
             job.status, job.attempts, job.updated_at = "running", job.attempts + 1, self._clock()
             await session.flush()
             await session.commit()
+        if broken_off:
+            detail = f"The work was broken off {MOST_BREAKS} times"
+            await self._close(job, "failed", problem={"code": "broken_off", "detail": detail, "title": "BrokenOff"})
+            return True
         try:
             if job.cancel_requested:
                 raise JobCancelled
             await self._carry_out(job)
+        except ClaimLost:
+            log.warning("job_claim_lost", kind=job.kind, job_id=str(job.id), attempt=job.attempts)
         except JobCancelled:
             await self._close(job, "cancelled")
         except Refusal as refusal:
@@ -222,8 +234,9 @@ class JobRunner:
             session.info["clock"] = self._clock
             work = Work(job.id, job.kind, job.tenant_id, job.arguments, self._clock, self._reporter(job.id))
             result = await self._handlers[job.kind](session, work)
-            completion = update(Job).where(Job.id == job.id, Job.status == "running")  # one that was armed meanwhile stays queued
-            await session.execute(completion.values(**self._completion(job, result)))
+            done = await session.execute(update(Job).where(*_claim(job)).values(**self._completion(job, result)).returning(Job.id))
+            if done.one_or_none() is None:
+                await _check_armed(session, job)
             await session.commit()
 
     def _completion(self, job: Job, result: dict[str, Any] | None) -> dict[str, Any]:
@@ -250,7 +263,7 @@ class JobRunner:
         if job.attempts < MOST_ATTEMPTS or job.kind in self._schedules:
             delay = timedelta(seconds=min(2**job.attempts, 300))
             async with self._database.session() as session:
-                await session.execute(update(Job).where(Job.id == job.id).values(status="queued", run_at=self._clock() + delay))
+                await session.execute(update(Job).where(*_claim(job)).values(status="queued", run_at=self._clock() + delay))
                 await session.commit()
             return
         await self._close(
@@ -259,9 +272,21 @@ class JobRunner:
 
     async def _close(self, job: Job, status: Status, *, problem: dict[str, Any] | None = None) -> None:
         async with self._database.session() as session:
-            closing = update(Job).where(Job.id == job.id, Job.status == "running")
-            await session.execute(closing.values(status=status, problem=problem, updated_at=self._clock()))
+            closing = update(Job).where(*_claim(job)).values(status=status, problem=problem, updated_at=self._clock())
+            await session.execute(closing)
             await session.commit()
+
+
+def _claim(job: Job) -> tuple[ColumnElement[bool], ...]:
+    """Whether the job is still claimed as it was when `job` was read: nobody has claimed, ended or armed it since."""
+    return Job.id == job.id, Job.status == "running", Job.attempts == job.attempts, Job.updated_at == job.updated_at
+
+
+async def _check_armed(session: AsyncSession, job: Job) -> None:
+    """Raises ClaimLost, unless the job was only armed once more meanwhile: then its effect stands, and it stays queued."""
+    found = await session.execute(select(Job.status, Job.attempts).where(Job.id == job.id).with_for_update())
+    if job.tenant_id == NO_TENANT or tuple(found.one()) != ("queued", 0):
+        raise ClaimLost
 
 
 class JobRead(Output):
