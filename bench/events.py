@@ -91,4 +91,4 @@ def rows() -> list[dict[str, Any]]:
 
 if __name__ == "__main__":
     for row in asyncio.run(measure()):
-        print(row)  # noqa: T201
+        print(row)
