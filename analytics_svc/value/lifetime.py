@@ -10,7 +10,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import ArrayLike
 
-from analytics_svc.value.bg_nbd import BgNbdParameters, p_alive
+from analytics_svc.value.bg_nbd import BgNbdParameters, expected_purchases, p_alive
 from analytics_svc.value.purchases import purchases_while_alive
 from analytics_svc.value.statistics import Floats, Histories, Integers, run_starts
 
@@ -50,8 +50,9 @@ def discounted_purchases(parameters: BgNbdParameters, histories: Histories, hori
         raise ValueError("a horizon is a finite number of weeks, zero or more")
     if not -1.0 < annual_discount_rate < np.inf:
         raise ValueError("a discount rate per year is a number above -1")
-    if horizon == 0.0 or len(histories) == 0:
-        return np.zeros(len(histories))
+    if horizon <= 1.0 or len(histories) == 0:
+        first_week: Floats = expected_purchases(parameters, histories, horizon) * (1.0 + annual_discount_rate) ** (-1.0 / WEEKS_PER_YEAR)
+        return first_week
     starts = run_starts(histories.x, histories.T)
     found = _while_alive(parameters, histories.x[starts], histories.T[starts], horizon=horizon, rate=annual_discount_rate)
     return np.repeat(found, np.diff(starts, append=len(histories))) * p_alive(parameters, histories)

@@ -47,11 +47,12 @@ def purchases_while_alive(shape: tuple[float, float, float], x: Integers, u: Flo
 def _series_lengths(shape: tuple[float, float, float], x: Integers, u: Floats) -> Floats:
     """A power of two of terms that leaves less than 1e-16 of the sum; twice the longest series where that does not serve.
 
-    The terms are close to negative-binomial probabilities with size a and mean a z / (1 - z), whose tail falls like z^n.
+    The terms fall like z^n from the start where a <= 1; above, they peak like negative-binomial probabilities of size a - 1.
     """
     r, a, b = shape
     odds = np.expm1(u)
-    needed = a * odds + 9.0 * np.sqrt(a * odds * (1.0 + odds)) + _DECAYED / np.log1p(1.0 / np.maximum(odds, 1e-300))
+    peak = max(a - 1.0, 0.0) * odds
+    needed = peak + 9.0 * np.sqrt(peak * (1.0 + odds)) + _DECAYED / np.log1p(1.0 / np.maximum(odds, 1e-300))
     d, c = a + b - 1.0 - r, a + b + x
     alternates = -d > np.maximum(c, _MILD_ALTERNATION)
     lengths = np.exp2(np.ceil(np.log2(np.clip(needed, _SHORTEST_SERIES, 2 * _LONGEST_SERIES))))
@@ -68,8 +69,9 @@ def _by_series(shape: tuple[float, float, float], x: Integers, u: Floats, length
     log_z = np.log(-np.expm1(-u))
     found = np.empty(len(x))
     for rows in _blocks(len(x), length):
-        terms = np.exp(log_coefficients + log_z[rows, None] * n)
-        found[rows] = np.einsum("ij,ij->i", terms, partial_sums[position[rows]])
+        distinct_z, same_z = np.unique(log_z[rows], return_inverse=True)
+        terms = np.exp(log_coefficients + distinct_z[:, None] * n)
+        found[rows] = np.einsum("ij,ij->i", terms[same_z], partial_sums[position[rows]])
     return (r + x) * np.exp(-(a - 1.0) * u) * found
 
 
