@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import uvicorn
 from starlette.types import ASGIApp
 
-from services import failpoints
+from services import failpoints, memory
 from services.application import create_app
 from services.manifests import Manifest
 from services.settings import Settings
@@ -30,8 +30,10 @@ def build_application(manifests: Sequence[Manifest], settings: Settings) -> ASGI
 async def serve(manifests: Sequence[Manifest], settings: Settings, *, host: str, port: int) -> None:
     """Answer HTTP at host:port until the process is told to stop."""
     failpoints.arm(settings.fail_points, seed=settings.fail_seed)
+    application = build_application(manifests, settings)
+    memory.set_apart_what_is_loaded()
     config = uvicorn.Config(
-        build_application(manifests, settings),
+        application,
         host=host,
         port=port,
         loop="uvloop",

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from services import failpoints
+from services import failpoints, memory
 from services.bus.postgres import PostgresBus
 from services.clock import Clock, utc_now
 from services.consumer import Consumer
@@ -52,6 +52,7 @@ async def open_workers(manifests: Sequence[Manifest], settings: Settings, *, clo
 async def work(manifests: Sequence[Manifest], settings: Settings) -> None:
     """Run the workers of `manifests` until cancelled."""
     failpoints.arm(settings.fail_points, seed=settings.fail_seed)
+    memory.set_apart_what_is_loaded()
     async with open_workers(manifests, settings) as workers, asyncio.TaskGroup() as group:
         for worker in workers:
             group.create_task(worker.run())
