@@ -21,10 +21,13 @@ ON CONFLICT DO NOTHING RETURNING source, external_id, record_id
     bindparam("ids", type_=ARRAY(Text)),
     bindparam("records", type_=ARRAY(Uuid)),
 )
+# OFFSET 0 keeps the look-up a look-up: as a plain join, a table that was not analysed yet is read whole, once for each id.
 FIND = text("""
-SELECT source, external_id, record_id
-FROM external_id JOIN unnest(:sources, :ids) AS wanted (source, external_id) USING (source, external_id)
-WHERE noun = :noun
+SELECT wanted.source, wanted.external_id, record_id
+FROM unnest(:sources, :ids) AS wanted (source, external_id), LATERAL (
+    SELECT record_id FROM external_id AS known
+    WHERE noun = :noun AND known.source = wanted.source AND known.external_id = wanted.external_id OFFSET 0
+) AS bearer
 """).bindparams(bindparam("sources", type_=ARRAY(Text)), bindparam("ids", type_=ARRAY(Text)))
 
 

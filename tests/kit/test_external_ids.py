@@ -5,9 +5,10 @@ from collections import Counter
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from services.contracts import ExternalId
-from services.external_ids import claim, find_bearers
+from services.external_ids import FIND, claim, find_bearers, release
 from services.identifiers import new_id
 from tests.harness import Mitra
 
@@ -94,3 +95,21 @@ async def test_upserts_of_one_external_id_by_ten_callers_make_one_thing(mitra: M
     assert len({result["id"] for answer in answers for result in answer}) == 5
     things = (await client.get("/v1/things")).json()["items"]
     assert sorted(thing["external_ids"][0]["id"] for thing in things) == ["0", "1", "2", "3", "4"]
+
+
+async def test_a_released_id_is_free_for_another(mitra: Mitra, tenant_id: UUID) -> None:
+    first, second = new_id(), new_id()
+    async with mitra.session("demo", tenant_id) as session:
+        await claim(session, "thing", [(key(1), first), (key(2), first)])
+        await release(session, "thing", [(key(1), first), (key(2), second)])
+        assert await claim(session, "thing", [(key(1), second), (key(2), second)]) == {key(1): second, key(2): first}
+
+
+async def test_finding_bearers_reaches_the_index_before_the_table_was_ever_analysed(mitra: Mitra, tenant_id: UUID) -> None:
+    keys = {key(number): new_id() for number in range(2000)}
+    async with mitra.session("demo", tenant_id) as session:
+        assert await claim(session, "thing", list(keys.items())) == keys
+        await session.execute(text("SET LOCAL plan_cache_mode = force_generic_plan"))
+        asked = text(f"EXPLAIN {FIND.text}").bindparams(*FIND._bindparams.values())
+        plan = "\n".join(row[0] for row in await session.execute(asked, {"noun": "thing", "sources": ["shop"], "ids": ["7"]}))
+    assert "external_id = wanted.external_id" in next(line for line in plan.splitlines() if "Index Cond" in line), plan
