@@ -74,8 +74,8 @@ def _document(recorded: dict[str, Any]) -> str:
     parts = [
         "# Benchmarks",
         "",
-        "Written by `make bench` (one section: `make bench ARGS=doors`). Every row stands beside its raw baseline from the same run; the bars",
-        "are those of the design. Read ratios rather than figures: the machine is shared. `make chaos` has its own record below.",
+        "Written by `make bench` (one section: `make bench ARGS=doors`). Every row stands beside its raw baseline from the same run; bars",
+        "are those of the design. Read ratios rather than figures: the machine is shared.",
     ]
     for name, title in SECTIONS.items():
         if name not in recorded:

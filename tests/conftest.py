@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+
 from services import embedded, logs, migrating, provisioning
 from services.application import deployable_of
 from services.embedded import Server
 from services.manifests import discover
 from services.settings import Settings
 from services.tokens import make_key_pair
-
 from tests.harness import Mitra, open_mitra
 
 logs.configure("error")
