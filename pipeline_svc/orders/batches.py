@@ -11,7 +11,7 @@ from services.errors import Conflict, Refusal
 from services.external_ids import claim
 from services.identifiers import new_id
 
-from . import operations, rules
+from . import operations, pricing, rules
 from .models import Order
 from .queries import find_orders, get_order
 from .schemas import OrderCreate, OrderLineWrite, OrderPatch
@@ -47,12 +47,11 @@ async def upsert_each(session: AsyncSession, items: Sequence[tuple[ExternalId, O
     known = await find_orders(session, [bearer for (order_id, _), bearer in zip(births, bearing, strict=True) if bearer != order_id])
     answers: list[Outcome | Refusal] = []
     for (order_id, order), bearer in zip(births, bearing, strict=True):
-        if order_id in new:
-            answers.append(_outcome(new[order_id], 201))
-        elif bearer in known:
-            answers.append(await _hold_against(session, known[bearer], order))
+        first = new.get(bearer)
+        if bearer == order_id or isinstance(first, Refusal):  # who comes second under a refused key shares its answer
+            answers.append(_outcome(new[bearer], 201))
         else:
-            answers.append(_outcome(new[bearer], 409))  # the first of the same key in this batch was refused
+            answers.append(await _hold_against(session, bearer, order, known=known))
     return answers
 
 
@@ -68,31 +67,42 @@ async def archive_each(session: AsyncSession, order_id: UUID) -> Outcome:
     return Outcome(200, order.id, order.version)
 
 
-async def _hold_against(session: AsyncSession, known: Order, wanted: OrderCreate) -> Outcome | Refusal:
-    """One upsert of an order that exists; it is locked only where something differs."""
+async def _hold_against(session: AsyncSession, order_id: UUID, wanted: OrderCreate, *, known: dict[UUID, Order]) -> Outcome | Refusal:
+    """One upsert of an order that exists. It is locked where something differs, and then no longer as it was `known`."""
     try:
-        if not await operations.decide_changes(session, known, _patch(known, wanted)):
-            _check_as_born(known, wanted)
-            return Outcome(200, known.id, known.version)
+        if wanted.lines is not None and wanted.total_minor is not None:
+            pricing.price_lines(wanted.lines, wanted.total_minor)
+        if order_id in known and await _is_as_told(session, known[order_id], wanted):
+            return Outcome(200, order_id, known[order_id].version)
     except Refusal as refusal:
         return refusal
-    return await attempt(session, _change(session, known.id, wanted))
+    known.pop(order_id, None)
+    return await attempt(session, _change(session, order_id, wanted))
+
+
+async def _is_as_told(session: AsyncSession, known: Order, wanted: OrderCreate) -> bool:
+    _check_currency(known, wanted)
+    if await operations.decide_changes(session, known, _patch(known, wanted)):
+        return False
+    _check_has_reached(known, wanted)
+    return True
 
 
 async def _change(session: AsyncSession, order_id: UUID, wanted: OrderCreate) -> Outcome:
     order = await get_order(session, order_id, lock=True)
+    _check_currency(order, wanted)
     await operations.apply_changes(session, order, _patch(order, wanted))
-    _check_as_born(order, wanted)
+    _check_has_reached(order, wanted)
     return Outcome(200, order.id, order.version)
 
 
 def _patch(known: Order, wanted: OrderCreate) -> OrderPatch:
     """The patch that an upsert means: the fields sent, their lines, and the external ids added to those that are known."""
     values = {name: getattr(wanted, name) for name in wanted.model_fields_set & OrderPatch.model_fields.keys()}
-    if not values.get("placed_at"):
-        values.pop("placed_at", None)
-    if not values.get("number"):
+    if wanted.number is None:
         values.pop("number", None)
+    if wanted.placed_at is None or known.placed_at is None:  # a draft is placed by its verb
+        values.pop("placed_at", None)
     values["lines"] = wanted.lines or [OrderLineWrite(amount_minor=wanted.total_minor)]
     values["external_ids"] = _with(*(ExternalId(**key) for key in known.external_ids), more=wanted.external_ids)
     return OrderPatch.model_construct(set(values), **values)
@@ -102,10 +112,12 @@ def _with(*keys: ExternalId, more: Sequence[ExternalId]) -> list[ExternalId]:
     return list(dict.fromkeys([*keys, *more]))
 
 
-def _check_as_born(known: Order, wanted: OrderCreate) -> None:
-    """Raises CurrencyIsFixed, and VerbIsNeeded where the order has not come as far as the upsert says."""
+def _check_currency(known: Order, wanted: OrderCreate) -> None:
     if known.currency != wanted.currency:
         raise CurrencyIsFixed(f"The order is in {known.currency}, and so it stays")
+
+
+def _check_has_reached(known: Order, wanted: OrderCreate) -> None:
     rules.check_has_reached(known, status=wanted.status, paid=wanted.paid, fulfilled=wanted.fulfilled)
 
 

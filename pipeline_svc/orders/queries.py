@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -60,8 +61,9 @@ async def list_orders(session: AsyncSession, query: ListQuery, *, me: UUID | Non
 
 
 async def find_orders(session: AsyncSession, order_ids: Sequence[UUID]) -> dict[UUID, models.Order]:
-    """Those of the orders that exist, unlocked."""
+    """Those of the orders that exist, as they stand now: unlocked rows that read like orders and cannot be changed."""
     if not order_ids:
         return {}
-    found = await session.scalars(select(models.Order).where(models.Order.id.in_(order_ids)))
-    return {order.id: order for order in found}
+    table = models.Order.__table__
+    found = await session.execute(select(table).where(table.c.id.in_(order_ids)))
+    return {row.id: cast("models.Order", row) for row in found}

@@ -1,5 +1,6 @@
 """What an order says of itself through its life, over HTTP and in its events."""
 
+import random
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -81,6 +82,31 @@ async def test_folding_the_events_of_an_order_gives_its_read(mitra: Mitra, order
         assert (events[-1].sequence, events[-1].recorded_at) == (read["version"], datetime.fromisoformat(read["updated_at"]))
     assert [event.sequence for event in events] == list(range(1, len(events) + 1))
     assert len({event.partition_key for event in events}) == 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_any_walk_through_the_verbs_can_be_read_from_the_events(mitra: Mitra, orders: httpx.AsyncClient, seed: int) -> None:
+    """Law: whatever is asked in whatever order, the last event is the read, and each accepted step is one version and one event."""
+    dice = random.Random(seed)
+    quantities = [dice.randint(1, 4) for _ in range(dice.randint(1, 3))]
+    order = await make.create(orders, make.order(lines=[make.line(quantity=quantity) for quantity in quantities]))
+    accepted = 0
+    for _ in range(30):
+        verb = dice.choice(["place", "pay", "pay", "fulfill", "fulfill", "refund", "refund", "return", "return", "complete", "cancel"])
+        body: dict[str, Any] = {}
+        if verb in ("pay", "refund") and dice.random() < 0.8:
+            body = {"amount_minor": dice.randint(1, 900)}
+        if verb in ("fulfill", "return") and dice.random() < 0.8:
+            body = {"lines": [{"line_no": dice.randint(1, 3), "quantity": dice.randint(1, 2)}]}
+        answer = await orders.post(f"/v1/orders/{order['id']}/{verb}", json=body)
+        assert answer.status_code in (200, 409, 422)
+        accepted += answer.status_code == 200
+        read = (await orders.get(f"/v1/orders/{order['id']}")).json()
+        events = await mitra.outbox("pipeline")
+        assert events[-1].data["state"] == public(read)
+        assert (read["version"], len(events), events[-1].sequence) == (1 + accepted,) + (1 + accepted,) * 2
+        assert 0 <= read["refunded_minor"] <= read["paid_minor"] <= read["total_minor"]
+        assert all(0 <= line["returned_quantity"] <= line["fulfilled_quantity"] <= line["quantity"] for line in read["lines"])
 
 
 async def test_what_people_write_on_a_line_stays_with_its_owner(mitra: Mitra, orders: httpx.AsyncClient) -> None:

@@ -107,9 +107,10 @@ async def test_an_upsert_of_other_content_changes_fields_and_lines_under_the_rul
             {"op": "upsert", "key": key, "data": {**body, "lines": [make.line(quantity=1)]}},
             {"op": "upsert", "key": key, "data": {**body, "currency": "EUR", "lines": [make.line()]}},
             {"op": "upsert", "key": key, "data": {**body, "lines": more, "status": "placed", "paid": True}},
+            {"op": "upsert", "key": key, "data": {**body, "lines": [make.line()], "total_minor": 999}},
         ],
     )
-    assert [code(result) for result in refused] == ["less_than_fulfilled", "currency_fixed", "verb_needed"]
+    assert [code(result) for result in refused] == ["less_than_fulfilled", "currency_fixed", "verb_needed", "invalid"]
     (grown,) = await make.batch(
         orders, [{"op": "upsert", "key": key, "data": {**body, "external_ids": [{"source": "erp", "id": "9"}], "lines": more}}]
     )
@@ -145,12 +146,13 @@ async def test_a_step_that_was_not_made_is_not_made_by_an_upsert(mitra: Mitra, o
     body = make.order()
     key = {"source": "shop", "id": "1"}
     (born,) = await make.batch(orders, [{"op": "upsert", "key": key, "data": body}])
-    steps = [{"status": "placed"}, {"status": "placed", "paid": True}, {"status": "placed", "paid": True, "fulfilled": True}]
+    placed = {"status": "placed", "placed_at": "2026-03-02T09:00:00Z"}
+    steps = [placed, {**placed, "paid": True}, {**placed, "paid": True, "fulfilled": True}]
     for step, verb in zip(steps, ("place", "pay", "fulfill"), strict=True):
         (refused,) = await make.batch(orders, [{"op": "upsert", "key": key, "data": body | step}])
         assert (refused["status"], code(refused)) == (409, "verb_needed")
         assert f"'{verb}'" in refused["problem"]["detail"]
-        await make.act(orders, born["id"], verb)
+        await make.act(orders, born["id"], verb, at=placed["placed_at"])
         (reached,) = await make.batch(orders, [{"op": "upsert", "key": key, "data": body | step}])
         assert reached["status"] == 200
 
@@ -165,6 +167,23 @@ async def test_one_key_twice_in_a_batch_is_one_order(mitra: Mitra, orders: httpx
     assert results[0]["id"] == results[1]["id"]
     assert (await count(orders), len(await mitra.outbox("pipeline"))) == (1, 1)
     assert statuses(await make.batch(orders, [make.upsert("2")])) == [201]
+
+
+async def test_within_a_batch_each_upsert_meets_the_order_as_the_one_before_left_it(mitra: Mitra, orders: httpx.AsyncClient) -> None:
+    contact = str(new_id())
+
+    def told(**fields: Any) -> dict[str, Any]:
+        return make.upsert("1", contact_id=contact, placed_at="2025-06-01T12:00:00Z", **fields)
+
+    await make.batch(orders, [told(channel="web")])
+    refused = told(channel="web", lines=[make.line(quantity=1)])
+    results = await make.batch(
+        orders, [refused, told(channel="web"), told(channel="fax"), told(channel="web"), told(channel="fax"), refused]
+    )
+    assert statuses(results) == [409, 200, 200, 409, 200, 409]
+    assert [result["version"] for result in results] == [None, 1, 2, None, 2, None]
+    assert [code(results[n]) for n in (0, 3, 5)] == ["less_than_fulfilled", "changed_twice", "less_than_fulfilled"]
+    assert [event.sequence for event in await mitra.outbox("pipeline")] == [1, 2]
 
 
 async def test_an_upsert_may_not_take_the_other_names_of_another_order(orders: httpx.AsyncClient) -> None:
