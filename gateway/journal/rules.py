@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.errors import Gone, invalid_field
 
-POSITION = re.compile(r"(?:g(\d{1,9})-)?(\d{1,18})")
+POSITION = re.compile(r"(?:g([0-9]{1,9})-)?([0-9]{1,18})")
 PATTERN = re.compile(r"\*|[a-z][a-z0-9_.]{0,126}\*?")
 MOST_PATTERNS = 50
 

@@ -80,13 +80,12 @@ class KeyRing:
             return None
         reading = self._reading.get(prefix)
         if reading is None:
-            reading = asyncio.create_task(self._read(prefix))
+            reading = asyncio.create_task(self._read(prefix, self._changes))
             self._reading[prefix] = reading
             reading.add_done_callback(lambda task: self._done(prefix, task))
         return await asyncio.shield(reading)
 
-    async def _read(self, prefix: str) -> Credential | None:
-        changes = self._changes
+    async def _read(self, prefix: str, changes: int) -> Credential | None:
         async with self._database.session() as session:
             credential = await find_credential(session, prefix)
         # What was read while a key was revoked may be what it was before; it answers those who asked before, nobody later.

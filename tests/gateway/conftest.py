@@ -11,9 +11,13 @@ from starlette.types import ASGIApp
 from gateway.keys.operations import bootstrap
 from gateway.routing.front import Front
 from gateway.settings import GatewaySettings
+from services.manifests import discover
+from tests.conftest import DEMO
 from tests.gateway.make import Company, found_company
 from tests.gateway.serving import Recorder, serve
 from tests.harness import Mitra
+
+discover(str(DEMO))  # tests here import the demo service
 
 
 @dataclass
