@@ -31,7 +31,7 @@ STANDARD_INPUT = Path("-")
 imports = typer.Typer(help="Bring data in from files: purchases.", no_args_is_help=True)
 console = Console()
 
-Source = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, allow_dash=True, help="the file; - is standard input")]
+Source = Annotated[Path, typer.Argument(metavar="FILE", help="the file; - is standard input")]
 Columns = Annotated[str, typer.Option(help="what each column holds: customer,date,quantity,amount,currency; - skips one")]
 Currency = Annotated[str, typer.Option(help="the currency of the amounts (ISO 4217)")]
 Zone = Annotated[str, typer.Option(help="the time zone of the dates (IANA); an order is placed at noon of its day there")]
@@ -72,7 +72,7 @@ def purchases(
     same label. Exit: 0 every row was accepted, 3 some were refused, 2 wrong usage, 1 it broke off.
     """
     reading = _reading(columns, currency, tz=tz, delimiter=delimiter, header=header, date_format=date_format)
-    _check_label(label)
+    _check(file, label)
     refused = rejected or Path(f"rejected-{re.sub('[/:]', '-', label)}.csv")
     client = api_client(url, key)
     begun = time.monotonic()
@@ -116,7 +116,9 @@ def _reading(columns: str, currency: str, *, tz: str, delimiter: str, header: bo
         raise typer.BadParameter(f"{tz!r} is no time zone of the IANA database, such as Europe/Berlin") from None
 
 
-def _check_label(label: str) -> None:
+def _check(file: Path, label: str) -> None:
+    if file != STANDARD_INPUT and (not file.exists() or file.is_dir()):
+        raise typer.BadParameter(f"there is no file {file}")
     try:
         CODE.validate_python(label)
     except ValidationError:

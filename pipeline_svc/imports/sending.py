@@ -16,6 +16,7 @@ from services.contracts import Code
 
 UNDER_WAY = 3
 """Batches of orders that wait for their answer at the same time."""
+TAKEN = "external_id_taken"
 CODE: TypeAdapter[str] = TypeAdapter(Code)
 
 
@@ -114,7 +115,7 @@ class Sending:
     async def _resolve(self, read: asyncio.Queue[Piece | None], resolved: asyncio.Queue[Piece | None]) -> None:
         while (piece := await read.get()) is not None:
             unknown = [customer for customer in dict.fromkeys(row.customer for row in piece.purchases) if customer not in self._contacts]
-            refused = await self._make_known(unknown) if unknown else {}
+            refused = await self._make_known(unknown)
             if refused:
                 self._reject([Rejection(row.line, *refused[row.customer]) for row in piece.purchases if row.customer in refused])
                 piece.purchases = [row for row in piece.purchases if row.customer not in refused]
@@ -124,8 +125,6 @@ class Sending:
 
     async def _order(self, resolved: asyncio.Queue[Piece | None]) -> None:
         while (piece := await resolved.get()) is not None:
-            if not piece.purchases:
-                continue
             results = await self._batch("/v1/orders/batch", [self._order_of(row) for row in piece.purchases])
             new = sum(result["status"] == 201 for result in results)
             refused = [
@@ -139,25 +138,26 @@ class Sending:
     async def _make_known(self, customers: Sequence[str]) -> dict[str, tuple[str, str]]:
         """Remember the contact of each customer; answers code and message of those that the API refuses.
 
-        A contact that is there stays as it is, whoever changed it since: it is asked for with an empty upsert, and only one that is
-        refused for having no name is sent with its name.
+        A contact that is there stays as it is, whoever changed it since: one is created where nobody bears the external id, and asked
+        for with an empty upsert where somebody does.
         """
-        found = await self._upsert(customers, {})
-        missing = [customer for customer in customers if customer in found]
-        return await self._upsert(missing, {"kind": "person", "origin": {"source": self._label}}) if missing else {}
+        refused = await self._remember(customers, [{"op": "create", "data": self._contact_of(customer)} for customer in customers])
+        taken = [customer for customer in customers if refused.get(customer, ("",))[0] == TAKEN]
+        found = await self._remember(taken, [{"op": "upsert", "key": self._key(code_of(customer))} for customer in taken])
+        return {customer: reason for customer, reason in refused.items() if reason[0] != TAKEN} | found
 
-    async def _upsert(self, customers: Sequence[str], data: dict[str, Any]) -> dict[str, tuple[str, str]]:
-        operations = [
-            {"op": "upsert", "key": self._key(code_of(customer)), "data": data and {**data, "display_name": f"Customer {customer}"}}
-            for customer in customers
-        ]
-        refused = {}
+    async def _remember(self, customers: Sequence[str], operations: Sequence[dict[str, Any]]) -> dict[str, tuple[str, str]]:
+        refused: dict[str, tuple[str, str]] = {}
         for customer, result in zip(customers, await self._batch("/v1/contacts/batch", operations), strict=True):
             if result.get("problem"):
                 refused[customer] = _reason(result)
             else:
                 self._contacts[customer] = UUID(result["id"]).bytes
         return refused
+
+    def _contact_of(self, customer: str) -> dict[str, Any]:
+        key = self._key(code_of(customer))
+        return {"kind": "person", "display_name": f"Customer {customer}", "origin": {"source": self._label}, "external_ids": [key]}
 
     def _order_of(self, row: Purchase) -> dict[str, Any]:
         data = {
@@ -175,6 +175,8 @@ class Sending:
         return {"source": self._label, "id": name}
 
     async def _batch(self, path: str, operations: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        if not operations:
+            return []
         answer = await post(self._client, path, {"operations": operations})
         results: list[dict[str, Any]] = answer["results"]
         return results
