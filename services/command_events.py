@@ -29,20 +29,26 @@ def tail(url: Url = "", key: Key = "", after: Annotated[str, typer.Option(help="
 
     async def follow() -> None:
         async with api_client(url, key) as client:
-            last = after or str((await client.get("/v1/events/latest")).raise_for_status().json()["position"])
+            position = after or str((await client.get("/v1/events/latest")).raise_for_status().json()["position"])
             while True:
-                with contextlib.suppress(httpx.TransportError):
-                    async with client.stream("GET", "/v1/events/stream", headers={"Last-Event-ID": last}, timeout=None) as answer:
-                        answer.raise_for_status()
-                        async for line in answer.aiter_lines():
-                            name, _, value = line.partition(":")
-                            last = value.strip() if name == "id" else last
-                            if name == "data":
-                                _print_event(orjson.loads(value))
+                position = await _listen(client, position)
                 await asyncio.sleep(1.0)
 
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(follow())
+
+
+async def _listen(client: httpx.AsyncClient, position: str) -> str:
+    """Print what happens after `position` until the connection breaks; answers the position that was reached."""
+    with contextlib.suppress(httpx.TransportError):
+        async with client.stream("GET", "/v1/events/stream", headers={"Last-Event-ID": position}, timeout=None) as answer:
+            answer.raise_for_status()
+            async for line in answer.aiter_lines():
+                name, _, value = line.partition(":")
+                position = value.strip() if name == "id" else position
+                if name == "data":
+                    _print_event(orjson.loads(value))
+    return position
 
 
 @events.command()

@@ -27,7 +27,7 @@ _PATIENCE = 60.0
 # log_min_messages: clients are told of their errors; in a log the values in them (a name, an address) would outlive an erasure.
 _SETTINGS = (
     "listen_addresses= port=5432 unix_socket_permissions=0700 max_connections=200 shared_buffers=128MB timezone=UTC log_timezone=UTC "
-    "wal_level=minimal max_wal_senders=0 log_min_messages=log log_checkpoints=off jit=off"
+    "wal_level=minimal max_wal_senders=0 log_min_messages=log log_checkpoints=off jit=off autovacuum_naptime=10"
 )
 _CARELESS = " fsync=off synchronous_commit=off full_page_writes=off"
 

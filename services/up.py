@@ -110,10 +110,7 @@ class Company:
     async def ready(self) -> None:
         """Return when the front answers that every service is ready. Raises TimeoutError after a minute."""
         async with asyncio.timeout(READY_SECONDS), httpx.AsyncClient(base_url=self.url) as client:
-            while True:
-                with contextlib.suppress(httpx.HTTPError):
-                    if (await client.get("/readyz")).status_code == 200:
-                        return
+            while not await _is_ready(client):  # noqa: ASYNC110 - nothing tells of a process that came up
                 await asyncio.sleep(0.1)
 
     async def _keep(self, name: str, arguments: Sequence[str], console: Console) -> None:
@@ -133,6 +130,13 @@ class Company:
             lived = asyncio.get_running_loop().time() - started
             pause = 0.1 if lived > LONGEST_PAUSE_SECONDS else min(pause * 2, LONGEST_PAUSE_SECONDS)
             await asyncio.sleep(pause)
+
+
+async def _is_ready(client: httpx.AsyncClient) -> bool:
+    try:
+        return (await client.get("/readyz")).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 def environment(settings: Settings) -> dict[str, str]:
