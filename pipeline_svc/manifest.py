@@ -1,6 +1,7 @@
 """What the pipeline service is."""
 
 from pipeline_svc.consumers import HANDLERS
+from pipeline_svc.imports.command import imports
 from pipeline_svc.orders import routes
 from services.events import pipeline as events
 from services.manifests import Manifest, Noun
@@ -26,4 +27,5 @@ manifest = Manifest(
     ],
     consumes=["crm.contacts", "crm.analytics", "crm.platform"],
     handlers=HANDLERS,
+    commands={"import": imports},
 )

@@ -19,6 +19,7 @@ from pipeline_svc.imports.lines import split_lines
 from pipeline_svc.imports.reporting import RejectedFile, line_of, shown_progress, table_of
 from pipeline_svc.imports.rows import Reading, read_purchases
 from pipeline_svc.imports.sending import CODE, Counts, Piece, Sending, cut
+from services import memory
 from services.client import Key, NotAnswered, Url, api_client
 from services.errors import Refusal
 from services.money import digits_of
@@ -75,6 +76,7 @@ def purchases(
     _check(file, label)
     refused = rejected or Path(f"rejected-{re.sub('[/:]', '-', label)}.csv")
     client = api_client(url, key)
+    memory.set_apart_what_is_loaded()
     begun = time.monotonic()
     try:
         with _opened(file) as source, RejectedFile(refused) as written, _shown(file, quiet=quiet) as show:

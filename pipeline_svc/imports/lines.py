@@ -5,6 +5,8 @@ from typing import Literal, NamedTuple
 
 LONGEST_BYTES = 64 * 1024
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+HELD_BYTES = LONGEST_BYTES + len(BYTE_ORDER_MARK) + 2
+"""As much of a line as shows that it is too long, though a mark and half a line break be taken from it."""
 
 Fault = Literal["", "too_long", "cut_off"]
 
@@ -28,10 +30,12 @@ def split_lines(chunks: Iterable[bytes]) -> Iterator[Line]:
         for raw in whole:
             number += 1
             yield _line(number, raw)
-        rest = rest[: LONGEST_BYTES + 2]  # a line break of two bytes may yet be among them
-    if rest:
-        line = _line(number + 1, rest)
-        yield line if line.fault or rest.endswith(b"\r") else line._replace(fault="cut_off")
+        rest = rest[:HELD_BYTES]
+    line = _line(number + 1, rest)
+    if line.fault:
+        yield line
+    elif line.raw.strip():
+        yield line if rest.endswith(b"\r") else line._replace(fault="cut_off")
 
 
 def _line(number: int, raw: bytes) -> Line:

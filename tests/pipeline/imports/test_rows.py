@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline_svc.imports.layout import LayoutUnclear, columns_of, delimiter_of
@@ -195,6 +195,10 @@ def pieces_of(rows: st.SearchStrategy[bytes]) -> st.SearchStrategy[list[bytes]]:
     return st.lists(rows | st.binary() | st.sampled_from([b"\n", b"\r", b'"', b",", b";", b"\x00", b"9" * 5000]))
 
 
+@example([b"\xef\xbb\xbf"])
+@example([b" " * 70_000])
+@example([GOOD, b"  "])
+@example([b"\xef\xbb\xbf" + b"1" * LONGEST_BYTES, b"1\r\n", GOOD])
 @given(pieces_of(st.sampled_from([GOOD, b"a,1997-01-02,3,0.00\n", b"1 19970101 1 -1\n"])))
 def test_every_row_of_any_bytes_is_accepted_or_refused(chunks: list[bytes]) -> None:
     """read = accepted + rejected: the rows found are the lines that are not blank, each once and in order."""
