@@ -45,6 +45,7 @@ Tag = Annotated[str, StringConstraints(pattern=r"^[^\s\x00][^\x00]{0,39}$"), Aft
 Number = Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$"), FieldType("number")]
 KeyedHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32,64}$"), FieldType("keyed_hash")]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$"), AfterValidator(nfc), FieldType("label")]
+Scope = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9-]{0,62}:(\*|[a-z]{1,32}))$"), FieldType("scope")]
 FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]{0,63}$"), FieldType("field_name")]
 
 

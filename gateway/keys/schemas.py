@@ -6,7 +6,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from services.events.platform import KeyState, Scope
+from services.contracts import Scope
+from services.events.platform import KeyState
 from services.wire import Input, ShortText
 
 

@@ -1,12 +1,8 @@
 """What happens to the tenants, users, teams and keys of the gateway."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import StringConstraints
-
-from services.contracts import Code, Currency, Event, FieldType, Id, Instant, Label, Language, State, Zone
-
-Scope = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9-]{0,62}:(\*|[a-z]{1,32}))$"), FieldType("scope")]
+from services.contracts import Code, Currency, Event, Id, Instant, Label, Language, Scope, State, Zone
 
 
 class TenantState(State):
