@@ -9,10 +9,10 @@ import typer
 import uvloop
 from rich.console import Console
 
-from services import logs, migrating, up
+from services import contract_files, logs, migrating, up
 from services.application import deployable_of
 from services.command_events import events
-from services.manifests import discover, get_manifest
+from services.manifests import ROOT, discover, get_manifest
 from services.serving import end_with_parent, serve
 from services.settings import Settings
 from services.tokens import make_key_pair
@@ -99,6 +99,18 @@ async def _first_starts(settings: Settings, url: str, demo: bool) -> None:
             await manifest.first_start(settings, url, demo, console)
     console.print(f"[bold]Mitra answers at {url}[/] — its API is described at {url}/openapi.json")
     console.print("Stop with Ctrl-C.")
+
+
+@app.command()
+def contracts() -> None:
+    """Write the JSON Schema of every event type and a sample of each new one; refuse a change that would break a reader."""
+    try:
+        written = contract_files.write([contract for manifest in discover() for contract in manifest.contracts])
+    except contract_files.ContractBroken as error:
+        console.print(str(error), highlight=False)
+        raise typer.Exit(1) from None
+    for path in written:
+        console.print(f"wrote {path.relative_to(ROOT)}", highlight=False)
 
 
 def _settings() -> Settings:

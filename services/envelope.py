@@ -1,7 +1,7 @@
 """The envelope of an event on its way: CloudEvents 1.0 with Mitra's extensions, in structured JSON."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,11 @@ MAX_BYTES = 256 * 1024
 
 class UndecodableEvent(ValueError):
     """The bytes are not a structured CloudEvent of ours; the record belongs on the dead-letter topic."""
+
+
+def schema_uri(event_type: str) -> str:
+    """The absolute URI (as CloudEvents asks for) that names the JSON Schema of a type's data; docs/events holds the schema."""
+    return f"urn:mitra:events:{event_type}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +48,13 @@ class Envelope:
             "type": self.type,
             "source": self.source,
             "subject": self.subject,
-            "time": self.time,
+            "time": self.time.astimezone(UTC),
             "datacontenttype": "application/json",
-            "dataschema": f"/events/{self.type}.json",
+            "dataschema": schema_uri(self.type),
             "tenantid": self.tenant_id,
             "sequence": self.sequence,
             "partitionkey": self.partition_key,
-            "recordedtime": self.recorded_at,
+            "recordedtime": self.recorded_at.astimezone(UTC),
             "actor": self.actor,
             "correlationid": self.correlation_id,
         }
@@ -67,19 +72,48 @@ class Envelope:
             event = orjson.loads(raw)
             return cls(
                 id=UUID(event["id"]),
-                type=str(event["type"]),
-                source=str(event["source"]),
-                subject=str(event["subject"]),
+                type=_text(event["type"]),
+                source=_text(event["source"]),
+                subject=_text(event["subject"]),
                 tenant_id=UUID(event["tenantid"]),
-                sequence=int(event["sequence"]),
-                partition_key=str(event["partitionkey"]),
-                time=datetime.fromisoformat(event["time"]),
-                recorded_at=datetime.fromisoformat(event["recordedtime"]),
-                actor=str(event["actor"]),
-                correlation_id=str(event["correlationid"]),
-                causation_id=event.get("causationid"),
-                traceparent=event.get("traceparent"),
-                data=dict(event["data"]),
+                sequence=_sequence(event["sequence"]),
+                partition_key=_text(event["partitionkey"]),
+                time=_instant(event["time"]),
+                recorded_at=_instant(event["recordedtime"]),
+                actor=_text(event["actor"]),
+                correlation_id=_text(event["correlationid"]),
+                causation_id=_optional(event.get("causationid")),
+                traceparent=_optional(event.get("traceparent")),
+                data=_object(event["data"]),
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UndecodableEvent(f"not an event of ours: {error!r:.200}") from error
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise UndecodableEvent(f"not an event of ours: {type(error).__name__}") from error
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str or not value:
+        raise TypeError("a text that is not empty is wanted")
+    return value
+
+
+def _optional(value: Any) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _sequence(value: Any) -> int:
+    if type(value) is not int or not 1 <= value < 2**31:
+        raise TypeError("a number of 1 and more, of 32 bits, is wanted")
+    return value
+
+
+def _instant(value: Any) -> datetime:
+    at = datetime.fromisoformat(value)
+    if at.tzinfo is None:
+        raise ValueError("an instant without its zone")
+    return at.astimezone(UTC)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if type(value) is not dict:
+        raise TypeError("an object is wanted")
+    return value
