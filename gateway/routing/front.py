@@ -88,16 +88,19 @@ class Front:
         await receive()
         async with AsyncExitStack() as stack:
             try:
-                for app in self._apps.values():
-                    if isinstance(app, Starlette):
-                        await stack.enter_async_context(app.router.lifespan_context(app))
-                await stack.enter_async_context(self.open())
+                await self._open_all(stack)
             except Exception as error:
                 await send({"type": "lifespan.startup.failed", "message": f"{type(error).__name__}: {error}"})
                 raise
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
+
+    async def _open_all(self, stack: AsyncExitStack) -> None:
+        for app in self._apps.values():
+            if isinstance(app, Starlette):
+                await stack.enter_async_context(app.router.lifespan_context(app))
+        await stack.enter_async_context(self.open())
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         incoming = sort_incoming(scope["headers"])

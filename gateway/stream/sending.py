@@ -1,7 +1,7 @@
 """What goes over the wire of a stream: the events after a position, as long as the client listens and its key is good."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -29,7 +29,7 @@ class Listener:
 
 async def send_events(
     database: Database, tail: Tail, listener: Listener, *, clock: Clock, heartbeat_seconds: float = HEARTBEAT_SECONDS
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """The stream of one listener. Each block is a whole event with its position as its id, so a client that was cut off anywhere
     goes on after the last one that it has whole. Ends when the journal begins another generation or the listener's key is good no more.
 
@@ -42,18 +42,20 @@ async def send_events(
     async with tail.follow(listener.context.tenant_id) as followed:
         while True:
             head, entries = await _read(database, listener, position)
-            if head.generation != position.generation:
+            if head.generation != position.generation or head.seq < position.seq:
                 return
             if entries:
                 yield b"".join(_block(head.generation, entry) for entry in entries)
             full = len(entries) == BATCH
             position = Position(head.generation, entries[-1].seq if full else head.seq)
-            if not full and not await followed.wait_beyond(position, seconds=max(0.0, next_check - loop.time())):
-                yield b": nothing new\n\n"
-            if loop.time() >= next_check:
-                next_check = loop.time() + heartbeat_seconds
-                if not await _is_welcome(database, listener.context, clock):
-                    return
+            if not full:
+                await followed.wait_beyond(position, seconds=max(0.0, next_check - loop.time()))
+            if loop.time() < next_check:
+                continue
+            next_check = loop.time() + heartbeat_seconds
+            if not await _is_welcome(database, listener.context, clock):
+                return
+            yield b": still here\n\n"
 
 
 async def _read(database: Database, listener: Listener, position: Position) -> tuple[Position, Sequence[Entry]]:

@@ -6,7 +6,7 @@ A reader that has caught up waits here without a database connection. While anyb
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
 import structlog
@@ -37,15 +37,12 @@ class Followed:
             self._moved.set()
             self._moved = asyncio.Event()
 
-    async def wait_beyond(self, position: Position, *, seconds: float) -> bool:
-        """Wait until the head is beyond `position` or of another generation; answers False when `seconds` went by first."""
-        try:
+    async def wait_beyond(self, position: Position, *, seconds: float) -> None:
+        """Wait until the head is beyond `position` or of another generation, or until `seconds` went by."""
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not self._is_beyond(position):
                     await self._moved.wait()
-        except TimeoutError:
-            return False
-        return True
 
     def _is_beyond(self, position: Position) -> bool:
         head = self._head

@@ -237,7 +237,7 @@ async def test_the_fronts_lifespan_opens_and_closes_every_application(mitra: Mit
         ended.set()
 
     told.put_nowait({"type": "lifespan.startup"})
-    living = asyncio.create_task(front({"type": "lifespan"}, told.get, send))
+    living = asyncio.ensure_future(front({"type": "lifespan"}, told.get, send))
     await ended.wait()
     assert seen == ["lifespan.startup.complete"]
     assert isinstance(front, Front)

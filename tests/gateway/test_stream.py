@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from gateway.journal.models import JournalHead
 from gateway.journal.queries import Wanted
-from gateway.journal.rules import Position, TypePatterns
+from gateway.journal.rules import Position, TypePatterns, read_types
 from gateway.stream import sending
 from gateway.stream.sending import Listener, send_events
 from gateway.stream.tail import Tail
@@ -126,8 +126,6 @@ async def test_a_stream_brings_only_the_types_and_the_subject_that_are_wanted(ne
 
 async def first_blocks(door: Door, company: Company, *, after: int, count: int, types: str = "", subject: str | None = None) -> list[str]:
     """The first blocks of a stream, taken from where they are made."""
-    from gateway.journal.rules import read_types
-
     events = open_stream(door, company, after=after, wanted=Wanted(read_types(types), subject))
     blocks: list[str] = []
     async for chunk in events:
@@ -140,20 +138,17 @@ async def first_blocks(door: Door, company: Company, *, after: int, count: int, 
 
 def open_stream(
     door: Door, company: Company, *, after: int, wanted: Wanted | None = None, heartbeat: float = 15.0, generation: int = 1
-) -> "AsyncGeneratorOfBytes":
+) -> AsyncGenerator[bytes, None]:
     context = Context(company.tenant_id, f"key:{company.key_id}", "test")
     listener = Listener(context, Position(generation, after), wanted or Wanted(TypePatterns()))
     database = door.mitra.databases["gateway"]
-    return send_events(database, Tail(database), listener, clock=door.mitra.clock, heartbeat_seconds=heartbeat)  # type: ignore[return-value]
-
-
-AsyncGeneratorOfBytes = AsyncIterator[bytes]
+    return send_events(database, Tail(database), listener, clock=door.mitra.clock, heartbeat_seconds=heartbeat)
 
 
 async def test_a_quiet_stream_gives_a_sign_of_life(near_door: Door) -> None:
     company = await near_door.company()
     events = open_stream(near_door, company, after=3, heartbeat=0.2)
-    assert [await anext(events) for _ in range(3)] == [b"retry: 1000\nid: g1-3\n\n", b": nothing new\n\n", b": nothing new\n\n"]
+    assert [await anext(events) for _ in range(3)] == [b"retry: 1000\nid: g1-3\n\n", b": still here\n\n", b": still here\n\n"]
     assert sending.HEARTBEAT_SECONDS == 15.0
 
 
