@@ -2,6 +2,7 @@
 
 from analytics_svc.consumers import HANDLERS
 from analytics_svc.customers import routes as customers
+from analytics_svc.customers.command import value
 from analytics_svc.models import operations as models
 from analytics_svc.models import routes as model_routes
 from analytics_svc.scores import operations as scores
@@ -25,4 +26,5 @@ manifest = Manifest(
         "score_sweep": scores.sweep,
     },
     schedules={"score_sweep": 3600.0},
+    commands={"value": value},
 )

@@ -16,10 +16,10 @@ UNDER_WAY = 8
 Progress = Callable[[int], None]
 
 
-async def load_company(client: httpx.AsyncClient, company: DemoCompany, *, on_progress: Progress) -> str:
+async def load_company(client: httpx.AsyncClient, company: DemoCompany, *, on_progress: Progress) -> tuple[str, str]:
     """Send contacts, orders and how some of these ended; `on_progress` is told how many more records are settled.
 
-    Answers the last version written, such as order/<id>@2, for a reader who wants to see everything (the header Mitra-Version).
+    Answers the last buyer's contact_id and the last version written, such as order/<id>@1, for a reader who wants to see everything.
     Raises services.client.NotAnswered. What was sent by then stands, and a repeat sends the rest.
     """
     contacts = await _send(client, "/v1/contacts/batch", [_contact(contact) for contact in company.contacts], on_progress=on_progress)
@@ -31,7 +31,7 @@ async def load_company(client: httpx.AsyncClient, company: DemoCompany, *, on_pr
         async with asyncio.TaskGroup() as group:
             for order, order_id in ended[start : start + UNDER_WAY]:
                 group.create_task(_end(client, order, order_id))
-    return f"order/{results[-1]['id']}@{results[-1]['version']}"
+    return orders[-1]["data"]["contact_id"], f"order/{results[-1]['id']}@{results[-1]['version']}"
 
 
 def _contact(contact: DemoContact) -> dict[str, Any]:

@@ -62,15 +62,15 @@ async def load_demo(url: str, key: str, *, day: date, console: Console) -> None:
     async with api_client(url, key) as client:
         with Progress(*columns, console=console) as progress:
             bar = progress.add_task("records", total=len(company.contacts) + len(company.orders))
-            last = await load_company(client, company, on_progress=lambda settled: progress.advance(bar, settled))
-        await _caught_up(client, last)
+            contact_id, version = await load_company(client, company, on_progress=lambda settled: progress.advance(bar, settled))
+        await _caught_up(client, contact_id, version)
         await post(client, "/v1/models/fit", {})
 
 
-async def _caught_up(client: httpx.AsyncClient, version: str) -> None:
+async def _caught_up(client: httpx.AsyncClient, contact_id: str, version: str) -> None:
     """Return when analytics has applied what was written. Raises NotAnswered after a minute."""
     ends = asyncio.get_running_loop().time() + PATIENCE_SECONDS
-    while (await client.get("/v1/customers", params={"page_size": 1}, headers={"Mitra-Version": version})).status_code == 503:
+    while (await client.get(f"/v1/customers/{contact_id}/value", headers={"Mitra-Version": version})).status_code == 503:
         if asyncio.get_running_loop().time() > ends:
             raise NotAnswered(f"analytics has not seen {version} for {PATIENCE_SECONDS:.0f} s")
 
