@@ -1,145 +1,110 @@
 """The one SQL definition of what customers bought, as of a day and as known at an instant; `rules.statistics_of` is its twin.
 
-The live projection, the answers about one customer and the fits of models all ask this statement, so they cannot disagree.
+The live projection, the answers about one customer and the fits of models all ask this statement, so they cannot disagree. It is
+written as text, because building and hashing it as expressions costs a batch of the consumer more than running it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    ARRAY,
-    CTE,
+from sqlalchemy import BigInteger, Date, DateTime, Text, TextualSelect, Uuid, bindparam, column, text
+
+STATISTICS = """
+WITH home AS MATERIALIZED (
+    SELECT (SELECT currency FROM tenant WHERE id = nullif(current_setting('mitra.tenant', true), '')::uuid) AS currency
+), standing AS (
+    SELECT known.contact_id, currency, amount_minor, margin_minor,
+           (attributes ->> 'placed_on')::date AS day,
+           attributes ->> 'status' AS status,
+           (attributes ->> 'is_test')::boolean AS is_test,
+           (attributes ->> 'paid_minor')::bigint AS paid_minor,
+           (attributes ->> 'refunded_minor')::bigint AS refunded_minor
+    FROM /*facts*/
+    WHERE starts_with(kind, 'order.')
+      AND sequence = (SELECT max(later.sequence) FROM fact AS later WHERE later.subject = known.subject /*later in time*/)
+      /*in time*/
+), kept AS (
+    SELECT *, greatest(amount_minor - refunded_minor, 0) AS kept_minor, coalesce(currency = (SELECT currency FROM home), false) AS is_rated
+    FROM standing
+    WHERE status IN ('placed', 'completed') AND NOT is_test AND (paid_minor <= 0 OR refunded_minor < paid_minor) /*day in time*/
+), bought AS (
+    SELECT contact_id, day, is_rated, kept_minor AS amount_minor,
+           CASE WHEN margin_minor IS NULL OR refunded_minor = 0 THEN margin_minor
+                ELSE coalesce(div(margin_minor::numeric * kept_minor, nullif(amount_minor, 0)), 0)::bigint END AS margin_minor
+    FROM kept
+), days AS (
+    SELECT contact_id, day, min(day) OVER (PARTITION BY contact_id) AS first_on,
+           count(*) AS orders,
+           count(*) FILTER (WHERE NOT is_rated) AS orders_without_rate,
+           sum(amount_minor) FILTER (WHERE is_rated) AS revenue_minor,
+           sum(amount_minor) FILTER (WHERE is_rated AND margin_minor IS NOT NULL) AS costed_revenue_minor,
+           sum(margin_minor) FILTER (WHERE is_rated) AS costed_margin_minor
+    FROM bought
+    GROUP BY contact_id, day
+), sums AS (
+    SELECT contact_id, min(day) AS first_on, max(day) AS last_on, count(*) AS purchase_days,
+           count(*) FILTER (WHERE day > first_on AND orders_without_rate = 0) AS spend_days,
+           sum(revenue_minor) FILTER (WHERE day > first_on AND orders_without_rate = 0) AS spend_minor,
+           sum(orders)::bigint AS orders,
+           sum(orders_without_rate)::bigint AS orders_without_rate,
+           sum(revenue_minor) AS revenue_minor,
+           sum(costed_revenue_minor) AS costed_revenue_minor,
+           sum(costed_margin_minor) AS costed_margin_minor
+    FROM days
+    GROUP BY contact_id
+)
+SELECT contact_id, (SELECT currency FROM home) AS currency, first_on, last_on, purchase_days, purchase_days - 1 AS repeat_days,
+       spend_days, /*spend_minor*/, orders, orders_without_rate, /*revenue_minor*/, /*costed_revenue_minor*/, /*costed_margin_minor*/
+FROM sums
+"""
+ALL_FACTS = "fact AS known"
+LISTED = "unnest(string_to_array(:contact_ids, ',')::uuid[]) AS listed (contact_id)"
+EACH = "CROSS JOIN LATERAL (SELECT * FROM fact WHERE fact.contact_id = listed.contact_id OFFSET 0) AS known"
+BOUNDED = "greatest(least(coalesce(name, 0), 9007199254740992), -9007199254740992)::bigint AS name"
+COLUMNS = {"contact_id": Uuid, "currency": Text, "first_on": Date, "last_on": Date} | dict.fromkeys(
+    (
+        *("purchase_days", "repeat_days", "spend_days", "spend_minor", "orders", "orders_without_rate"),
+        *("revenue_minor", "costed_revenue_minor", "costed_margin_minor"),
+    ),
     BigInteger,
-    Boolean,
-    ColumnElement,
-    Date,
-    Numeric,
-    Select,
-    Text,
-    Uuid,
-    any_,
-    case,
-    cast,
-    exists,
-    func,
-    literal,
-    select,
-)
-from sqlalchemy.orm import aliased
-
-from analytics_svc.facts.models import Fact
-from services.money import MOST_MINOR
-from services.tenants import Tenant
-
-TENANT_CURRENCY = (
-    select(Tenant.currency).where(Tenant.id == cast(func.nullif(func.current_setting("mitra.tenant", True), ""), Uuid)).scalar_subquery()
 )
 
 
-def statistics(*, contact_ids: Sequence[UUID] | None = None, as_of: date | None = None, known_at: datetime | None = None) -> Select[Any]:
-    """Select the columns of `rules.Statistics` and `contact_id`, a row for each contact with a purchase.
+@cache
+def statistics_sql(*, of_listed: bool, until_day: bool = False, until_instant: bool = False) -> str:
+    """The statement as text: the columns of `rules.Statistics` and `contact_id`, a row for each contact with a purchase.
 
-    `contact_ids` None stands for every customer of the tenant, `as_of` and `known_at` None for no bound.
+    With `of_listed` only the contacts in `:contact_ids` (see `listed`); with `until_day` as of `:as_of`; with `until_instant` as known
+    at `:known_at`. The latest fact of each order decides: its contact, its day, its amounts. Listed contacts are looked up one by
+    one (LATERAL), and an order's latest sequence is a subquery of its own: so the plan stays the same while the tables grow from
+    nothing and the planner has no statistics yet, as in the middle of an import.
     """
-    bought = _purchases(contact_ids, as_of=as_of, known_at=known_at)
-    days = _days(bought)
-    on_repeat_day_with_rates = (days.c.day > days.c.first_on) & (days.c.orders_without_rate == 0)
-    return select(
-        days.c.contact_id,
-        TENANT_CURRENCY.label("currency"),
-        func.min(days.c.day).label("first_on"),
-        func.max(days.c.day).label("last_on"),
-        func.count().label("purchase_days"),
-        (func.count() - 1).label("repeat_days"),
-        func.count().filter(on_repeat_day_with_rates).label("spend_days"),
-        _bounded(func.sum(days.c.revenue_minor).filter(on_repeat_day_with_rates)).label("spend_minor"),
-        cast(func.sum(days.c.orders), BigInteger).label("orders"),
-        cast(func.sum(days.c.orders_without_rate), BigInteger).label("orders_without_rate"),
-        *(_bounded(func.sum(days.c[name])).label(name) for name in ("revenue_minor", "costed_revenue_minor", "costed_margin_minor")),
-    ).group_by(days.c.contact_id)
+    in_time = ["AND occurred_on <= :as_of"] * until_day + ["AND recorded_at <= :known_at"] * until_instant
+    parts = {
+        "facts": f"{LISTED} {EACH}" if of_listed else ALL_FACTS,
+        "later in time": " ".join(in_time).replace("AND ", "AND later."),
+        "in time": " ".join(in_time),
+        "day in time": "AND day <= :as_of" if until_day else "",
+        **{name: BOUNDED.replace("name", name) for name in COLUMNS},
+    }
+    statement = STATISTICS
+    for place, part in parts.items():
+        statement = statement.replace(f"/*{place}*/", part)
+    return statement
 
 
-def _days(bought: CTE) -> CTE:
-    """The purchase days: a row for each contact and day."""
-    costed = bought.c.margin_minor.is_not(None) & bought.c.is_rated
-    return (
-        select(
-            bought.c.contact_id,
-            bought.c.day,
-            func.min(bought.c.day).over(partition_by=bought.c.contact_id).label("first_on"),
-            func.count().label("orders"),
-            func.count().filter(~bought.c.is_rated).label("orders_without_rate"),
-            func.sum(bought.c.amount_minor).filter(bought.c.is_rated).label("revenue_minor"),
-            func.sum(bought.c.amount_minor).filter(costed).label("costed_revenue_minor"),
-            func.sum(bought.c.margin_minor).filter(costed).label("costed_margin_minor"),
-        )
-        .group_by(bought.c.contact_id, bought.c.day)
-        .cte("days")
-    )
+def statistics(*, contact_ids: Sequence[UUID] | None = None, as_of: date | None = None, known_at: datetime | None = None) -> TextualSelect:
+    """The statement, ready to run or to select from. None stands for every customer of the tenant, and for no bound."""
+    values = {"contact_ids": None if contact_ids is None else listed(contact_ids), "as_of": as_of, "known_at": known_at}
+    types: dict[str, Any] = {"contact_ids": Text(), "as_of": Date(), "known_at": DateTime(timezone=True)}
+    sql = statistics_sql(of_listed=contact_ids is not None, until_day=as_of is not None, until_instant=known_at is not None)
+    bound: list[Any] = [bindparam(name, value, types[name]) for name, value in values.items() if value is not None]
+    return text(sql).bindparams(*bound).columns(*(column(name, kind) for name, kind in COLUMNS.items()))
 
 
-def _purchases(contact_ids: Sequence[UUID] | None, *, as_of: date | None, known_at: datetime | None) -> CTE:
-    """The orders that are purchases: not a draft, a test, cancelled, or refunded with all the money that was paid."""
-    order = _standing_orders(contact_ids, as_of=as_of, known_at=known_at)
-    kept = func.greatest(order.c.amount_minor - order.c.refunded_minor, 0)
-    part = func.coalesce(func.div(cast(order.c.margin_minor, Numeric) * kept, func.nullif(order.c.amount_minor, 0)), 0)
-    statement = select(
-        order.c.contact_id,
-        order.c.day,
-        func.coalesce(order.c.currency == TENANT_CURRENCY, False).label("is_rated"),
-        kept.label("amount_minor"),
-        case(
-            (order.c.margin_minor.is_(None) | (order.c.refunded_minor == 0), order.c.margin_minor),
-            else_=cast(part, BigInteger),
-        ).label("margin_minor"),
-    ).where(
-        order.c.status.in_(("placed", "completed")),
-        ~order.c.is_test,
-        (order.c.paid_minor <= 0) | (order.c.refunded_minor < order.c.paid_minor),
-        *([order.c.day <= as_of] if as_of is not None else []),
-    )
-    return statement.cte("bought")
-
-
-def _standing_orders(contact_ids: Sequence[UUID] | None, *, as_of: date | None, known_at: datetime | None) -> CTE:
-    """The fact of each order that no later one replaces; its contact decides whose order it is."""
-    later = aliased(Fact, name="later")
-    is_replaced = exists().where(
-        later.tenant_id == Fact.tenant_id,
-        later.subject == Fact.subject,
-        later.sequence > Fact.sequence,
-        *_in_time(later, as_of=as_of, known_at=known_at),
-    )
-    statement = select(
-        Fact.contact_id,
-        Fact.currency,
-        Fact.amount_minor,
-        Fact.margin_minor,
-        cast(_attribute("placed_on"), Date).label("day"),
-        _attribute("status").label("status"),
-        cast(_attribute("is_test"), Boolean).label("is_test"),
-        cast(_attribute("paid_minor"), BigInteger).label("paid_minor"),
-        cast(_attribute("refunded_minor"), BigInteger).label("refunded_minor"),
-    ).where(Fact.kind.startswith("order."), ~is_replaced, *_in_time(Fact, as_of=as_of, known_at=known_at))
-    if contact_ids is not None:
-        statement = statement.where(Fact.contact_id == any_(literal(list(contact_ids), ARRAY(Uuid))))
-    return statement.cte("standing")
-
-
-def _in_time(fact: type[Fact], *, as_of: date | None, known_at: datetime | None) -> list[ColumnElement[bool]]:
-    conditions = []
-    if as_of is not None:
-        conditions.append(fact.occurred_on <= as_of)
-    if known_at is not None:
-        conditions.append(fact.recorded_at <= known_at)
-    return conditions
-
-
-def _attribute(name: str) -> ColumnElement[str]:
-    return Fact.attributes.op("->>", return_type=Text())(literal(name, Text()))
-
-
-def _bounded(total: ColumnElement[Any]) -> ColumnElement[int]:
-    return cast(func.greatest(func.least(func.coalesce(total, 0), MOST_MINOR), -MOST_MINOR), BigInteger)
+def listed(contact_ids: Iterable[UUID | str]) -> str:
+    """Contact ids as the one text that `:contact_ids` takes: the driver looks at every element of an array, which costs more."""
+    return ",".join(map(str, contact_ids))

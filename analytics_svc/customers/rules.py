@@ -40,10 +40,10 @@ class Statistics:
     `repeat_days` are the purchase days after the first (x). `spend_days` are the repeat days on which every order's amount is known
     in the tenant's currency, and `spend_minor` what was bought on them: the input of the spend model. `orders_without_rate` are the
     orders in another currency: they make a purchase day, and their amounts stand in no sum. `costed_…` are the sums over the
-    orders that name their margin.
+    orders that name their margin. Who bought nothing has no currency either.
     """
 
-    currency: str | None
+    currency: str | None = None
     first_on: date | None = None
     last_on: date | None = None
     purchase_days: int = 0
@@ -106,7 +106,7 @@ def _margin_kept(fact: OrderFact, kept_minor: int) -> int | None:
 
 def _summed(bought: list[_Purchase], currency: str | None) -> Statistics:
     if not bought:
-        return Statistics(currency)
+        return Statistics()
     by_day: dict[date, list[_Purchase]] = defaultdict(list)
     for purchase in bought:
         by_day[purchase.on].append(purchase)

@@ -53,7 +53,6 @@ class ScoreRequest(Base):
     """A customer whose statistics changed. Rows are only ever added, so that whoever adds them waits for nobody."""
 
     __tablename__ = "score_request"
-    __table_args__ = (Index("ix_score_request_tenant_id", "tenant_id"),)
     silent = True
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     tenant_id: Mapped[UUID]

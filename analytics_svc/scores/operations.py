@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, any_, bindparam, delete, literal, or_, select, text
+from sqlalchemy import ARRAY, Text, Uuid, any_, bindparam, delete, literal, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from analytics_svc.customers.cohorts import load_live_cohort
@@ -20,14 +20,14 @@ from .telling import tell_values
 from .upserts import write_scores
 
 AT_ONCE = 2_000
-REQUEST = text("INSERT INTO score_request (tenant_id, contact_id) SELECT :tenant_id, unnest(:contact_ids)").bindparams(
-    bindparam("tenant_id", type_=Uuid), bindparam("contact_ids", type_=ARRAY(Uuid))
-)
+REQUEST = text("""
+INSERT INTO score_request (tenant_id, contact_id) SELECT :tenant_id, unnest(string_to_array(:contact_ids, ',')::uuid[])
+""").bindparams(bindparam("tenant_id", type_=Uuid), bindparam("contact_ids", type_=Text))
 
 
-async def ask_for_scores(session: AsyncSession, contact_ids: Sequence[UUID]) -> None:
-    """Have customers scored soon because their statistics changed; part of the running transaction."""
-    await session.execute(REQUEST, {"tenant_id": context_of(session).tenant_id, "contact_ids": list(contact_ids)})
+async def ask_for_scores(session: AsyncSession, contact_ids: str) -> None:
+    """Have customers (ids between commas) scored soon because their statistics changed; part of the running transaction."""
+    await session.execute(REQUEST, {"tenant_id": context_of(session).tenant_id, "contact_ids": contact_ids})
     await arm(session, "score_touched", "touched")
 
 

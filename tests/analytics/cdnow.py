@@ -14,8 +14,8 @@ from tests.analytics.make import Order
 FOLDER = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "cdnow"
 
 
-def sample_orders(tenant_id: UUID) -> tuple[list[Order], dict[str, UUID]]:
-    """An order for each of the 6,919 lines of the 1/10 sample, and the contact of each of its 2,357 customers.
+def sample_orders(tenant_id: UUID) -> list[Order]:
+    """An order for each of the 6,919 lines of the 1/10 sample, a contact for each of its 2,357 customers.
 
     Skips the test where the data set is missing, but not in continuous integration.
     """
@@ -31,4 +31,4 @@ def sample_orders(tenant_id: UUID) -> tuple[list[Order], dict[str, UUID]]:
         contact_id = contacts.setdefault(customer, new_id())
         on = datetime.strptime(day, "%Y%m%d").date()  # noqa: DTZ007 - a business day
         orders.append(Order(tenant_id, contact_id).place(on, int(Decimal(amount) * 100)))
-    return orders, contacts
+    return orders

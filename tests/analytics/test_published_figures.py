@@ -1,7 +1,9 @@
 """The published figures of CDNOW (reference/value.md, section 1), from the service's own answers: events in, HTTP out."""
 
-from collections.abc import AsyncIterator
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +11,7 @@ import httpx
 import pytest
 
 from tests.analytics.cdnow import sample_orders
-from tests.analytics.make import events_of, publish, settle
+from tests.analytics.make import Order, events_of, publish, settle
 from tests.harness import Mitra
 
 CALIBRATED = "1997-09-30"
@@ -20,7 +22,7 @@ class Fitted:
     """A tenant with the whole sample, fitted as of the end of the calibration period."""
 
     client: httpx.AsyncClient
-    contacts: dict[str, UUID]
+    repeats: dict[UUID, int]
     models: dict[str, dict[str, Any]]
 
 
@@ -29,7 +31,7 @@ async def fitted(running_mitra: Mitra) -> AsyncIterator[Fitted]:
     await running_mitra.empty()
     tenant_id = await running_mitra.new_tenant()
     client = running_mitra.client("analytics", running_mitra.caller(tenant_id))
-    orders, contacts = sample_orders(tenant_id)
+    orders = sample_orders(tenant_id)
     await publish(running_mitra, events_of(orders))
     asked = await client.post("/v1/models/fit", json={"as_of": CALIBRATED})
     assert asked.status_code == 202
@@ -37,8 +39,17 @@ async def fitted(running_mitra: Mitra) -> AsyncIterator[Fitted]:
     job = (await client.get(asked.headers["location"])).json()
     assert job["status"] == "succeeded", job
     models = [(await client.get(f"/v1/models/{model_id}")).json() for model_id in job["result"]["model_ids"]]
-    yield Fitted(client, contacts, {model["kind"]: model for model in models})
+    yield Fitted(client, repeats_of(orders), {model["kind"]: model for model in models})
     await running_mitra.empty()
+
+
+def repeats_of(orders: Sequence[Order]) -> dict[UUID, int]:
+    """The repeat purchase days of each customer by the end of the calibration, counted from the file."""
+    days: dict[UUID, set[date]] = defaultdict(set)
+    for order in orders:
+        if order.state["placed_on"].isoformat() <= CALIBRATED:
+            days[order.contact_id].add(order.state["placed_on"])
+    return {contact_id: len(bought) - 1 for contact_id, bought in days.items()}
 
 
 def numbers(model: dict[str, Any], key: str) -> dict[str, float]:
@@ -72,12 +83,13 @@ async def test_the_forecast_and_the_conditional_expectations_are_the_published_o
     assert [x for x, group in groups.items() if group["or_more"]] == [7]
 
 
-async def test_the_answers_about_each_customer_add_up_to_the_forecast(fitted: Fitted) -> None:
-    total, by_x = 0.0, dict[int, list[float]]()
-    for contact_id in list(fitted.contacts.values())[:200]:
-        answer = await fitted.client.get(f"/v1/customers/{contact_id}/value", params={"as_of": CALIBRATED, "horizon": 273})
-        value = answer.json()
-        by_x.setdefault(value["statistics"]["x"], []).append(value["expected_purchases"])
-        total += value["expected_purchases"]
-    assert total > 0
-    assert len(by_x) > 3
+@pytest.mark.parametrize(("fewest", "most", "customers", "mean"), [(6, 6, 29, 3.504), (7, 99, 64, 6.157)])
+async def test_the_answers_about_single_customers_have_the_published_mean(
+    fitted: Fitted, fewest: int, most: int, customers: int, mean: float
+) -> None:
+    wanted = [contact_id for contact_id, x in fitted.repeats.items() if fewest <= x <= most]
+    query = {"as_of": CALIBRATED, "horizon": 273}
+    values = [(await fitted.client.get(f"/v1/customers/{contact_id}/value", params=query)).json() for contact_id in wanted]
+    assert (len(values), round(sum(value["expected_purchases"] for value in values) / len(values), 3)) == (customers, mean)
+    assert {value["statistics"]["x"] for value in values} == {fitted.repeats[contact_id] for contact_id in wanted}
+    assert {(value["in_sample"], value["margin_source"]) for value in values} == {(False, "none")}

@@ -50,15 +50,13 @@ def upgrade() -> None:
         sa.Column("first_on", sa.Date),
         sa.Column("last_on", sa.Date),
         *(
-            sa.Column(name, sa.BigInteger, nullable=False)
+            sa.Column(name, sa.BigInteger, nullable=False, server_default=sa.text("0"))
             for name in (
                 *("purchase_days", "repeat_days", "spend_days", "spend_minor", "orders", "orders_without_rate"),
                 *("revenue_minor", "costed_revenue_minor", "costed_margin_minor"),
             )
         ),
     )
-    op.create_index("ix_customer_stats_last_on", "customer_stats", ["tenant_id", "last_on"])
-    op.create_index("ix_customer_stats_repeaters", "customer_stats", ["tenant_id"], postgresql_where=sa.text("repeat_days > 0"))
     op.create_table(
         "model",
         sa.Column("kind", sa.Text, nullable=False),
@@ -116,7 +114,6 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.Uuid, nullable=False),
         sa.Column("contact_id", sa.Uuid, nullable=False),
     )
-    op.create_index("ix_score_request_tenant_id", "score_request", ["tenant_id"])
     for table in ("fact", "customer_stats", "model", "score", "published_score", "score_request"):
         protect(table)
 
