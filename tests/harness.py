@@ -1,5 +1,6 @@
 """A whole Mitra for tests: every service of the tree on one embedded PostgreSQL, moved by hand so that a test knows when it is quiet."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,11 @@ from services.settings import Settings, plain_url
 from services.tenants import Tenant
 from services.tokens import Caller, KeyPairs, Minter
 from services.worker import Worker, open_workers
+
+USED_TABLES = """
+SELECT quote_ident(relname) AS name FROM pg_class
+WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname NOT LIKE '%\\_version' AND pg_relation_size(oid) > 0
+"""
 
 
 @dataclass
@@ -100,22 +106,23 @@ class Mitra:
 
     async def empty(self) -> None:
         """Forget every row of every database."""
-        for name in self.databases:
-            connection = await asyncpg.connect(plain_url(self.settings.owner_database(name)))
-            try:
-                rows = await connection.fetch(
-                    "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '%\\_version'"
-                )
-                await connection.execute(f"TRUNCATE {', '.join(row['tablename'] for row in rows)} RESTART IDENTITY")
-            finally:
-                await connection.close()
-        connection = await asyncpg.connect(plain_url(self.settings.owner_database("bus")))
-        try:
-            await connection.execute("TRUNCATE bus_record; UPDATE bus_head SET next_offset = 0")
-        finally:
-            await connection.close()
+        await asyncio.gather(*(_empty(plain_url(self.settings.owner_database(name))) for name in ("bus", *self.databases)))
         for worker in self.workers.values():
             worker.consumer.forget_positions()
+
+
+async def _empty(url: str) -> None:
+    """Truncate the tables that hold anything (to truncate an empty one costs as much), and begin the log again."""
+    connection = await asyncpg.connect(url)
+    try:
+        used = [row["name"] for row in await connection.fetch(USED_TABLES)]
+        if "bus_head" in used:
+            used.remove("bus_head")
+            await connection.execute("UPDATE bus_head SET next_offset = 0 WHERE next_offset > 0")
+        if used:
+            await connection.execute(f"TRUNCATE {', '.join(used)} RESTART IDENTITY")
+    finally:
+        await connection.close()
 
 
 @asynccontextmanager
