@@ -11,7 +11,7 @@ from demo_svc.manifest import manifest as demo
 from services import migrating, provisioning
 from services.database import Base
 from services.embedded import Server
-from services.manifests import Manifest, discover
+from services.manifests import Manifest, consumed_topics, discover
 from services.migrating import BUS, KIT, History, history_of
 from services.settings import Settings
 from tests.harness import Mitra
@@ -84,7 +84,7 @@ async def test_migrating_makes_the_topics_that_are_written_and_read_each_with_it
     connection = await asyncpg.connect(server.dsn(provisioning.SUPERUSER, "mitra_bus"))
     topics = {row["topic"] for row in await connection.fetch("SELECT topic FROM bus_head")}
     await connection.close()
-    wanted = {topic for manifest in mitra.manifests for topic in (*manifest.topics, *manifest.consumes)}
+    wanted = {topic for manifest in mitra.manifests for topic in (*manifest.topics, *consumed_topics(manifest, mitra.manifests))}
     assert "crm.demo" in wanted
     assert wanted | {f"{topic}.dead" for topic in wanted} <= topics
 

@@ -203,7 +203,7 @@ async def test_an_undecodable_record_goes_to_the_dead_letter_topic(mitra: Mitra)
     await publish(mitra, Message("crm.demo", "k", "not json"), used(tenant_id, thing_id, 1))
     await mitra.drain()
     dead = await mitra.workers["demo"].relay._bus.read({("crm.demo.dead", 0): 0}, wait_seconds=0.0)
-    assert [record.event for record in dead] == ["not json"]
+    assert {record.event for record in dead} == {"not json"}
     assert await handled(mitra, tenant_id, thing_id) == [1]
 
 

@@ -57,11 +57,11 @@ async def test_the_scope_is_checked_before_the_body_is_looked_at(mitra: Mitra) -
 def test_an_operation_has_a_name_and_a_scope_in_the_document(mitra: Mitra) -> None:
     router = Router("parts", prefix="/v1/parts")
 
-    @router.operation("POST", "", name="create", scope="internal")
+    @router.operation("POST", "", name="create", scope="parts:write")
     async def create() -> None:
         """Create a part. Errors: none."""
 
     document = create_app(replace(demo, routers=[router]), mitra.settings).openapi()
     operation = document["paths"]["/v1/parts"]["post"]
-    assert (operation["operationId"], operation["x-scope"], operation["tags"]) == ("parts.create", "internal", ["parts"])
+    assert (operation["operationId"], operation["x-scope"], operation["tags"]) == ("parts.create", "parts:write", ["parts"])
     assert operation["responses"]["403"]["content"]["application/problem+json"]["schema"] == {"$ref": "#/components/schemas/Problem"}
