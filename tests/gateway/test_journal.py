@@ -274,6 +274,18 @@ async def test_a_history_needs_the_nouns_own_scope_and_ends_at_the_tenant(near_d
     assert (await mine.post(path)).status_code in (404, 405)
 
 
+async def test_who_names_a_version_that_it_wrote_reads_it(near_door: Door) -> None:
+    company = await near_door.company()
+    client = near_door.client(company.token)
+    made = await client.post("/v1/things", json={"label": "lamp"})
+    path, written = f"/v1/things/{made.json()['id']}/history", {"Mitra-Version": made.headers["mitra-version"]}
+    assert (await client.get(path)).status_code == 404
+    reading = asyncio.gather(*(client.get(each, headers=written) for each in (path, "/v1/events", "/v1/events/latest")))
+    await near_door.mitra.drain()
+    history, events, latest = await reading
+    assert (history.json()["items"][0]["version"], events.json()["position"], latest.json()["seq"]) == (1, "g1-4", 4)
+
+
 def test_positions_are_read_back_as_they_were_written() -> None:
     head = Position(3, 120)
     assert read_position(str(head), head, "#") == 120
