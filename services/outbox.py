@@ -81,7 +81,7 @@ async def record(session: AsyncSession, row: Record, fact: Event, *, occurred_at
         raise Unrecorded(f"{', '.join(others)} changed as well; record each change before the next")
     at = now(session)
     previous = inspect(row).committed_state.get("updated_at", row.updated_at)
-    row.updated_at = max(at, previous or at)
+    row.updated_at = max(at, previous) if isinstance(previous, datetime) else at  # a row that is being born has no previous time
     changed = _changed_names(row)
     session.add(row)
     session.info["recording"] = row.id
