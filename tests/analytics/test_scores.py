@@ -115,6 +115,17 @@ async def test_customers_are_listed_by_value_and_pages_follow_one_another(
     assert (await analytics.get("/v1/customers?order_by=name")).status_code == 422
 
 
+@pytest.mark.parametrize("order", ["p_buys", "-p_buys", "last_on", "-revenue_to_date_minor"])
+async def test_every_order_pages_through_all_customers(mitra: Mitra, tenant_id: UUID, analytics: httpx.AsyncClient, order: str) -> None:
+    contact_ids = await fitted(mitra, tenant_id)
+    first = (await analytics.get("/v1/customers", params={"order_by": order, "page_size": 100})).json()
+    query = {"order_by": order, "page_size": 100, "cursor": first["next_cursor"]}
+    second = (await analytics.get("/v1/customers", params=query)).json()
+    keys = [customer[order.removeprefix("-")] for customer in first["items"] + second["items"]]
+    assert keys == sorted(keys, reverse=order.startswith("-"))
+    assert {customer["contact_id"] for customer in first["items"] + second["items"]} == set(map(str, contact_ids))
+
+
 async def test_a_purchase_dated_in_the_future_does_no_harm(mitra: Mitra, tenant_id: UUID, analytics: httpx.AsyncClient) -> None:
     order = Order(tenant_id, new_id()).place(date(2026, 3, 2) + timedelta(days=5), 1000)
     await fitted(mitra, tenant_id, [order])
