@@ -12,6 +12,8 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Date, DateTime, Text, TextualSelect, Uuid, bindparam, column, text
 
+from services.money import MOST_MINOR
+
 STATISTICS = """
 WITH home AS MATERIALIZED (
     SELECT (SELECT currency FROM tenant WHERE id = nullif(current_setting('mitra.tenant', true), '')::uuid) AS currency
@@ -63,7 +65,7 @@ FROM sums
 ALL_FACTS = "fact AS known"
 LISTED = "unnest(string_to_array(:contact_ids, ',')::uuid[]) AS listed (contact_id)"
 EACH = "CROSS JOIN LATERAL (SELECT * FROM fact WHERE fact.contact_id = listed.contact_id OFFSET 0) AS known"
-BOUNDED = "greatest(least(coalesce(name, 0), 9007199254740992), -9007199254740992)::bigint AS name"
+BOUNDED = "greatest(least(coalesce(name, 0), most), -most)::bigint AS name".replace("most", str(MOST_MINOR))
 COLUMNS = {"contact_id": Uuid, "currency": Text, "first_on": Date, "last_on": Date} | dict.fromkeys(
     (
         *("purchase_days", "repeat_days", "spend_days", "spend_minor", "orders", "orders_without_rate"),
