@@ -2,8 +2,6 @@
 
 import dataclasses
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -42,16 +40,8 @@ def test_two_services_with_one_segment_are_refused_at_the_start(tmp_path: Path) 
     folder = plant(tmp_path, "left", "right")
     with pytest.raises(SegmentTaken, match="/v1/parts is answered by left and by right"):
         discover(folder)
-    done = subprocess.run(
-        [sys.executable, "-m", "services.command", "serve", "left"],
-        env={"MITRA_SERVICES_PATH": folder, "PATH": ""},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=ROOT,
-    )
-    assert (done.returncode, "/v1/parts is answered by left and by right" in done.stderr) == (1, True)
+    with pytest.raises(SegmentTaken):
+        up.selected(Settings(services_path=folder), "left", everything=False)
 
 
 def test_an_unknown_service_is_told_who_is_there() -> None:

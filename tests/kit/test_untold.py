@@ -40,7 +40,7 @@ async def act(mitra: Mitra, things: httpx.AsyncClient, verb: str, number: int) -
         await things.post(f"{path}/{verb}", json={} if verb == "use" else None)
 
 
-@hypothesis_settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script=st.lists(st.tuples(verbs, st.integers(0, 9)), max_size=10))
 async def test_every_version_of_every_row_has_its_event(running_mitra: Mitra, server: Server, script: list[tuple[str, int]]) -> None:
     """Law: after any sequence of requests, allowed or refused, the events of each row are numbered 1 to its version."""
