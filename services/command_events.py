@@ -40,15 +40,22 @@ def tail(url: Url = "", key: Key = "", after: Annotated[str, typer.Option(help="
 
 async def _listen(client: httpx.AsyncClient, position: str) -> str:
     """Print what happens after `position` until the connection breaks; answers the position that was reached."""
+    reached = {"id": position}
     with contextlib.suppress(httpx.TransportError):
         async with client.stream("GET", "/v1/events/stream", headers={"Last-Event-ID": position}, timeout=None) as answer:
             answer.raise_for_status()
             async for line in answer.aiter_lines():
-                name, _, value = line.partition(":")
-                position = value.strip() if name == "id" else position
-                if name == "data":
-                    _print_event(orjson.loads(value))
-    return position
+                _take(line, reached)
+    return reached["id"]
+
+
+def _take(line: str, reached: dict[str, str]) -> None:
+    """One line of the stream: an id is where we are, data is an event."""
+    name, _, value = line.partition(":")
+    if name == "id":
+        reached["id"] = value.strip()
+    elif name == "data":
+        _print_event(orjson.loads(value))
 
 
 @events.command()
