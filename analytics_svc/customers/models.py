@@ -1,15 +1,11 @@
 """The projection of customers: what the facts say of each of them."""
 
 from datetime import date
-from typing import Annotated
 from uuid import UUID
 
-from sqlalchemy import BigInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database import Base
-
-Counted = Annotated[int, mapped_column(BigInteger, server_default=text("0"))]
 
 
 class CustomerStats(Base):
@@ -26,12 +22,12 @@ class CustomerStats(Base):
     currency: Mapped[str | None]
     first_on: Mapped[date | None]
     last_on: Mapped[date | None]
-    purchase_days: Mapped[Counted]
-    repeat_days: Mapped[Counted]
-    spend_days: Mapped[Counted]
-    spend_minor: Mapped[Counted]
-    orders: Mapped[Counted]
-    orders_without_rate: Mapped[Counted]
-    revenue_minor: Mapped[Counted]
-    costed_revenue_minor: Mapped[Counted]
-    costed_margin_minor: Mapped[Counted]
+    purchase_days: Mapped[int]
+    repeat_days: Mapped[int]
+    spend_days: Mapped[int]
+    spend_minor: Mapped[int]
+    orders: Mapped[int]
+    orders_without_rate: Mapped[int]
+    revenue_minor: Mapped[int]
+    costed_revenue_minor: Mapped[int]
+    costed_margin_minor: Mapped[int]

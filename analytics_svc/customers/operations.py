@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Text, bindparam, select, text
+from sqlalchemy import Text, Uuid, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from analytics_svc.facts.models import Fact
@@ -15,14 +15,9 @@ from .purchases import LISTED, listed, statistics_sql
 
 AT_ONCE = 2_000
 
-MAKE = """
-INSERT INTO customer_stats (tenant_id, contact_id) SELECT :tenant_id, contact_id FROM /*listed*/ ON CONFLICT DO NOTHING
-"""
-LOCK = """
-SELECT count(*) FROM /*listed*/
-CROSS JOIN LATERAL (SELECT FROM customer_stats WHERE customer_stats.contact_id = listed.contact_id FOR UPDATE) AS locked
-"""
-RECOMPUTE = """
+ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7107, hashtext(:tenant))")
+RECOMPUTE = text(
+    """
 INSERT INTO customer_stats (tenant_id, contact_id, currency, first_on, last_on, purchase_days, repeat_days, spend_days, spend_minor,
                             orders, orders_without_rate, revenue_minor, costed_revenue_minor, costed_margin_minor)
 SELECT :tenant_id, listed.contact_id, currency, first_on, last_on, coalesce(purchase_days, 0), coalesce(repeat_days, 0),
@@ -35,13 +30,8 @@ ON CONFLICT (tenant_id, contact_id) DO UPDATE SET
     (excluded.currency, excluded.first_on, excluded.last_on, excluded.purchase_days, excluded.repeat_days, excluded.spend_days,
      excluded.spend_minor, excluded.orders, excluded.orders_without_rate, excluded.revenue_minor, excluded.costed_revenue_minor,
      excluded.costed_margin_minor)
-"""
-STEPS = [
-    text(step.replace("/*listed*/", LISTED).replace("/*statistics*/", statistics_sql(of_listed=True))).bindparams(
-        bindparam("contact_ids", type_=Text)
-    )
-    for step in (MAKE, LOCK, RECOMPUTE)
-]
+""".replace("/*listed*/", LISTED).replace("/*statistics*/", statistics_sql(of_listed=True))
+).bindparams(bindparam("tenant_id", type_=Uuid), bindparam("contact_ids", type_=Text))
 
 
 async def on_order(session: AsyncSession, deliveries: Sequence[Delivery]) -> None:
@@ -67,12 +57,13 @@ async def recompute_all(session: AsyncSession) -> int:
 
 
 async def recompute_customers(session: AsyncSession, contact_ids: str) -> None:
-    """Work out the statistics of contacts (`listed`, in order of their ids) anew from all facts and write them, set-based.
+    """Work out the statistics of contacts (`listed`) anew from all facts and write them, set-based.
 
-    Two transactions may bring facts of one customer (orders of two partitions): each inserts its facts, then makes sure of the
-    customer's row, then locks it, then reads the facts in a statement that starts after the lock was given. So whoever comes
-    second sees what the first committed, and the last to commit has seen everything. Rows are locked in the order of the ids, so
-    two batches cannot wait for each other; the lock is a statement of its own, because it must see rows made meanwhile.
+    Two transactions may bring facts of one customer (orders of two partitions): each inserts its facts, then takes the tenant's
+    lock, then reads the facts in a statement that starts after the lock was given. So whoever comes second sees what the first
+    committed, and the last to commit has seen everything. One lock for the tenant rather than one for each customer's row: it
+    costs a tenth, a new customer is written once, and one consumer carries more events than a tenant has.
     """
-    for step in STEPS:
-        await session.execute(step, {"tenant_id": context_of(session).tenant_id, "contact_ids": contact_ids})
+    tenant_id = context_of(session).tenant_id
+    await session.execute(ONE_AT_A_TIME, {"tenant": str(tenant_id)})
+    await session.execute(RECOMPUTE, {"tenant_id": tenant_id, "contact_ids": contact_ids})

@@ -50,7 +50,7 @@ def upgrade() -> None:
         sa.Column("first_on", sa.Date),
         sa.Column("last_on", sa.Date),
         *(
-            sa.Column(name, sa.BigInteger, nullable=False, server_default=sa.text("0"))
+            sa.Column(name, sa.BigInteger, nullable=False)
             for name in (
                 *("purchase_days", "repeat_days", "spend_days", "spend_minor", "orders", "orders_without_rate"),
                 *("revenue_minor", "costed_revenue_minor", "costed_margin_minor"),
