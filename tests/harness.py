@@ -30,11 +30,14 @@ WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname NOT LI
 """
 
 
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
 @dataclass
 class SettableClock:
     """A clock that a test moves; it ticks a microsecond a look so that instants differ."""
 
-    now: datetime = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+    now: datetime = START
 
     def __call__(self) -> datetime:
         self.now += timedelta(microseconds=1)
@@ -105,7 +108,8 @@ class Mitra:
                         moved |= await worker.jobs.step(connection)
 
     async def empty(self) -> None:
-        """Forget every row of every database."""
+        """Forget every row of every database, and begin the day again."""
+        self.clock.now = START
         await asyncio.gather(*(_empty(plain_url(self.settings.owner_database(name))) for name in ("bus", *self.databases)))
         for worker in self.workers.values():
             worker.consumer.forget_positions()
