@@ -85,8 +85,10 @@ def fresh_folder() -> Iterator[Path]:
     """A folder that goes at the end. (Not pytest's own: the database server of root must be able to enter it.)"""
     folder = Path(tempfile.mkdtemp(prefix="mitra-company-"))
     folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def launch(folder: Path, *, demo: bool = False) -> Company:

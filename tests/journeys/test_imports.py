@@ -9,11 +9,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.journeys.company import ROOT, Company, environment, wait_until
+from tests.journeys.streams import grow
 
 CDNOW = ROOT.parent / "shared" / "data" / "cdnow"
+STREAM_BYTES = 30_000_000
+MOST_GROWTH_BYTES = 20_000_000
 AS_MASTER = ("--columns", "customer,date,quantity,amount", "--currency", "USD", "--tz", "America/New_York")
 TENTH = 6_966
 
@@ -150,8 +154,6 @@ def test_an_import_that_was_killed_is_repaired_by_the_same_file(company: Company
 
 
 def test_a_web_process_that_is_killed_meanwhile_costs_nothing(company: Company, tenth: Path) -> None:
-    import psutil
-
     key = company.found_tenant()
     arguments = ("import", "purchases", str(tenth), *AS_MASTER, "--label", "cdnow", "--quiet", "--url", company.url, "--key", key)
     process = subprocess.Popen(company.command(*arguments), cwd=company.folder, env=environment(company.folder), stdout=subprocess.PIPE)
@@ -173,6 +175,12 @@ def test_an_import_that_breaks_off_says_so(company: Company, tmp_path: Path) -> 
     assert done.returncode == 1
     assert "The import broke off: /v1/contacts/batch answered 401 unauthenticated" in done.stderr
     assert time.monotonic() - begun < 30
+
+
+def test_an_importer_does_not_grow_with_the_rows_that_it_refuses(company: Company) -> None:
+    """A tenth of the stream of `bench/imports.py`; keeping what is refused would cost ten times the bound."""
+    resident = grow(company, company.found_tenant(), STREAM_BYTES)
+    assert resident[-1] - resident[0] < MOST_GROWTH_BYTES
 
 
 def test_a_log_may_come_from_standard_input_and_the_table_adds_up(company: Company) -> None:
