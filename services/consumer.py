@@ -24,7 +24,7 @@ from services.bus import Message, Received
 from services.bus.postgres import PostgresBus
 from services.clock import Clock, utc_now
 from services.database import Base, Database
-from services.deliveries import Delivery, Handlers, handle
+from services.deliveries import Delivery, Handlers, SubjectKey, handle
 from services.envelope import UndecodableEvent
 from services.failpoints import reach
 
@@ -40,7 +40,7 @@ RAISE_APPLIED = text("""
 INSERT INTO applied (consumer, subject, tenant_id, sequence)
 SELECT :consumer, subject, tenant_id, sequence
 FROM unnest(:subjects, :tenants, :sequences) AS batch (subject, tenant_id, sequence)
-ON CONFLICT (consumer, subject) DO UPDATE SET sequence = excluded.sequence
+ON CONFLICT (consumer, subject, tenant_id) DO UPDATE SET sequence = excluded.sequence
 """).bindparams(
     bindparam("subjects", type_=ARRAY(Text)), bindparam("tenants", type_=ARRAY(Uuid)), bindparam("sequences", type_=ARRAY(BigInteger))
 )
@@ -66,7 +66,7 @@ class Applied(Base):
     silent = True
     consumer: Mapped[str] = mapped_column(primary_key=True)
     subject: Mapped[str] = mapped_column(primary_key=True)
-    tenant_id: Mapped[UUID]
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     sequence: Mapped[int]
 
 
@@ -84,7 +84,7 @@ class _Plan:
 
     apply: list[Delivery] = field(default_factory=list)
     unpark: list[Delivery] = field(default_factory=list)
-    early: dict[tuple[str, int], Delivery] = field(default_factory=dict)
+    early: dict[tuple[SubjectKey, int], Delivery] = field(default_factory=dict)
     behind_failed: list[Delivery] = field(default_factory=list)
     repeats: int = 0
 
@@ -152,31 +152,34 @@ class Consumer:
         self._positions.clear()
 
     async def release(self, subject: str) -> int:
-        """Apply the parked events of `subject` in order as far as they follow one another; answers how many were applied.
+        """Apply the parked events of `subject` in order as far as they follow one another; answers how many were applied. Where two
+        tenants have parked events of the same subject, one of them is released, and the next call releases the other.
 
         Locks the partition's offset, so it cannot overtake a consumer that is running. Raises what the handler raises (then
         nothing has changed), LookupError when nothing is parked for the subject.
         """
         async with self._database.session() as session:
             found = await session.execute(
-                select(parking.Parked.topic, parking.Parked.partition)
+                select(parking.Parked.topic, parking.Parked.partition, parking.Parked.tenant_id)
                 .where(parking.Parked.consumer == self.name, parking.Parked.subject == subject)
                 .limit(1)
             )
-            place = found.one_or_none()
-            if place is None:
+            first = found.one_or_none()
+            if first is None:
                 raise LookupError(f"nothing of {subject} is parked for {self.name}")
-            await session.execute(select(ConsumerOffset).where(*self._owned(*place)).with_for_update())
+            topic, partition, tenant_id = first
+            key = (tenant_id, subject)
+            await session.execute(select(ConsumerOffset).where(*self._owned(topic, partition)).with_for_update())
             parked, _ = await parking.parked_of(session, self.name, [subject])
-            done = (await self._applied_of(session, [subject])).get(subject, 0)
+            done = (await self._applied_of(session, [subject])).get(key, 0)
             ready: list[Delivery] = []
-            while (following := parked[subject].get(done + len(ready) + 1)) is not None:
+            while (following := parked[key].get(done + len(ready) + 1)) is not None:
                 ready.append(following)
             session.info["clock"] = self._clock
             await handle(session, ready, self._handlers, actor=f"system:{self.name}")
             await self._raise_applied(session, ready)
             await parking.unpark(session, self.name, ready)
-            await parking.await_missing(session, self.name, subject)
+            await parking.await_missing(session, self.name, key)
             await session.commit()
             return len(ready)
 
@@ -240,16 +243,16 @@ class Consumer:
         parked, failed = await parking.parked_of(session, self.name, subjects)
         plan = _Plan()
         for delivery in deliveries:
-            subject, sequence = delivery.envelope.subject, delivery.envelope.sequence
-            done = applied.get(subject, 0)
-            if sequence <= done or sequence in parked[subject] or (subject, sequence) in plan.early:
+            key, sequence = delivery.key, delivery.envelope.sequence
+            done = applied.get(key, 0)
+            if sequence <= done or sequence in parked[key] or (key, sequence) in plan.early:
                 plan.repeats += 1
-            elif subject in failed:
+            elif key in failed:
                 plan.behind_failed.append(delivery)
             elif sequence > done + 1:
-                plan.early[subject, sequence] = delivery
+                plan.early[key, sequence] = delivery
             else:
-                applied[subject] = _take(plan, delivery, parked[subject])
+                applied[key] = _take(plan, delivery, parked[key])
         return plan
 
     async def _move_offset(self, session: AsyncSession, records: Sequence[Received]) -> None:
@@ -265,21 +268,21 @@ class Consumer:
     def _owned(self, topic: str, partition: int) -> tuple[Any, ...]:
         return ConsumerOffset.consumer == self.name, ConsumerOffset.topic == topic, ConsumerOffset.partition == partition
 
-    async def _applied_of(self, session: AsyncSession, subjects: Sequence[str]) -> dict[str, int]:
+    async def _applied_of(self, session: AsyncSession, subjects: Sequence[str]) -> dict[SubjectKey, int]:
         rows = await session.execute(
-            select(Applied.subject, Applied.sequence).where(
+            select(Applied.tenant_id, Applied.subject, Applied.sequence).where(
                 Applied.consumer == self.name, Applied.subject == any_(literal(list(subjects), ARRAY(Text)))
             )
         )
-        return dict(rows.all())
+        return {(tenant_id, subject): sequence for tenant_id, subject, sequence in rows}
 
     async def _raise_applied(self, session: AsyncSession, deliveries: Sequence[Delivery]) -> None:
-        last = sorted({d.envelope.subject: d.envelope for d in deliveries}.items())
+        last = sorted({d.key: d.envelope.sequence for d in deliveries}.items())
         if last:
             arrays = {
-                "subjects": [subject for subject, _ in last],
-                "tenants": [envelope.tenant_id for _, envelope in last],
-                "sequences": [envelope.sequence for _, envelope in last],
+                "subjects": [subject for (_, subject), _ in last],
+                "tenants": [tenant_id for (tenant_id, _), _ in last],
+                "sequences": [sequence for _, sequence in last],
             }
             await session.execute(RAISE_APPLIED, {"consumer": self.name, **arrays})
 
@@ -309,11 +312,11 @@ class Consumer:
 def _take(plan: _Plan, delivery: Delivery, parked: dict[int, Delivery]) -> int:
     """Apply `delivery` and every event that waited for it; answers the sequence that the subject has reached."""
     plan.apply.append(delivery)
-    subject, sequence = delivery.envelope.subject, delivery.envelope.sequence
+    key, sequence = delivery.key, delivery.envelope.sequence
     while True:
         sequence += 1
         waited = parked.pop(sequence, None)
-        following = waited or plan.early.pop((subject, sequence), None)
+        following = waited or plan.early.pop((key, sequence), None)
         if following is None:
             return sequence - 1
         plan.apply.append(following)

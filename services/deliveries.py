@@ -11,6 +11,8 @@ from services.contracts import REGISTRY, Event
 from services.database import Context, bind_tenant
 from services.envelope import Envelope
 
+SubjectKey = tuple[UUID, str]
+
 
 @dataclass(frozen=True)
 class Delivery:
@@ -18,6 +20,11 @@ class Delivery:
 
     envelope: Envelope
     raw: str
+
+    @property
+    def key(self) -> "SubjectKey":
+        """Whose subject it is, and which: another tenant may use the same id."""
+        return self.envelope.tenant_id, self.envelope.subject
 
     @classmethod
     def decode(cls, raw: str) -> "Delivery":

@@ -73,8 +73,8 @@ async def record(session: AsyncSession, row: Record, fact: Event, *, occurred_at
     lie in the past. Raises RecordedTwice on a second event for the subject, Unrecorded when another record is changed too
     (change one, record it, then the next), TooLarge above 256 KiB.
     """
-    recorded: set[UUID] = session.info.setdefault("recorded", set())
-    if row.id in recorded:
+    recorded, tenant_id = _recorded(session), context_of(session).tenant_id
+    if (tenant_id, row.id) in recorded:
         raise RecordedTwice(f"{fact.type}: this subject already has an event in this transaction")
     others = [type(other).__name__ for other in (*session.new, *session.dirty) if other is not row and _is_loud(other)]
     if others:
@@ -87,7 +87,7 @@ async def record(session: AsyncSession, row: Record, fact: Event, *, occurred_at
     session.info["recording"] = row.id
     await session.flush()
     session.info.pop("recording")
-    recorded.add(row.id)
+    recorded.add((tenant_id, row.id))
     reach("write.before_event")
     await _insert(session, [(Written(row.id, row.version, row.partition_key, row.updated_at), fact, occurred_at)], changed=changed)
     reach("write.before_commit")
@@ -98,11 +98,11 @@ async def record_many(session: AsyncSession, facts: Sequence[tuple[Row, Event, d
 
     The rows must have been written (their locks are held) before the call. Raises RecordedTwice and TooLarge as `record` does.
     """
-    recorded: set[UUID] = session.info.setdefault("recorded", set())
+    recorded, tenant_id = _recorded(session), context_of(session).tenant_id
     for row, fact, _ in facts:
-        if row.id in recorded:
+        if (tenant_id, row.id) in recorded:
             raise RecordedTwice(f"{fact.type}: this subject already has an event in this transaction")
-        recorded.add(row.id)
+        recorded.add((tenant_id, row.id))
     if not facts:
         return
     reach("write.before_event")
@@ -148,6 +148,12 @@ def envelope_of(
     )
 
 
+def _recorded(session: AsyncSession) -> set[tuple[UUID, UUID]]:
+    """The tenant and id of every row that has its event in the running transaction."""
+    recorded: set[tuple[UUID, UUID]] = session.info.setdefault("recorded", set())
+    return recorded
+
+
 def _changed_names(row: Record) -> list[str]:
     state = inspect(row)
     if state.key is None:
@@ -165,7 +171,7 @@ def _refuse_unrecorded(session: Session, _flush_context: Any, _instances: Any) -
     for row in (*session.new, *session.dirty):
         if not _is_loud(row) or (row in session.dirty and not session.is_modified(row)):
             continue
-        if row.id in session.info.get("recorded", ()):
+        if (row.tenant_id, row.id) in session.info.get("recorded", ()):
             raise RecordedTwice(f"{type(row).__name__} was changed after its event was recorded")
         if row.id != session.info.get("recording"):
             raise Unrecorded(f"{type(row).__name__} was changed and no event tells of it")

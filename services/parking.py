@@ -6,14 +6,14 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ARRAY, Text, any_, delete, func, literal, select, update
+from sqlalchemy import ARRAY, Text, any_, delete, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.bus import Received
 from services.database import Base
-from services.deliveries import Delivery
+from services.deliveries import Delivery, SubjectKey
 
 log = structlog.get_logger()
 
@@ -27,7 +27,7 @@ class Parked(Base):
     consumer: Mapped[str] = mapped_column(primary_key=True)
     subject: Mapped[str] = mapped_column(primary_key=True)
     sequence: Mapped[int] = mapped_column(primary_key=True)
-    tenant_id: Mapped[UUID]
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     topic: Mapped[str]
     partition: Mapped[int]
     reason: Mapped[str]
@@ -58,7 +58,7 @@ async def park(
     ]
     statement = insert(Parked)
     statement = statement.on_conflict_do_update(
-        index_elements=[Parked.consumer, Parked.subject, Parked.sequence],
+        index_elements=[Parked.consumer, Parked.subject, Parked.sequence, Parked.tenant_id],
         set_={"reason": statement.excluded.reason, "error": statement.excluded.error},
     )
     await session.execute(statement, rows)
@@ -73,30 +73,35 @@ async def unpark(session: AsyncSession, consumer: str, deliveries: Sequence[Deli
             delete(Parked).where(
                 Parked.consumer == consumer,
                 Parked.subject == delivery.envelope.subject,
+                Parked.tenant_id == delivery.envelope.tenant_id,
                 Parked.sequence == delivery.envelope.sequence,
             )
         )
 
 
-async def parked_of(session: AsyncSession, consumer: str, subjects: Sequence[str]) -> tuple[dict[str, dict[int, Delivery]], set[str]]:
-    """What is parked of `subjects`, by subject and sequence in order, and which of them wait for a release."""
+async def parked_of(
+    session: AsyncSession, consumer: str, subjects: Sequence[str]
+) -> tuple[dict[SubjectKey, dict[int, Delivery]], set[SubjectKey]]:
+    """What is parked of `subjects`, by tenant and subject and in the order of sequences, and which of them wait for a release."""
     rows = await session.execute(
-        select(Parked.subject, Parked.sequence, Parked.reason, Parked.event)
+        select(Parked.reason, Parked.event)
         .where(Parked.consumer == consumer, Parked.subject == any_(literal(list(subjects), ARRAY(Text))))
         .order_by(Parked.sequence)
     )
-    found: dict[str, dict[int, Delivery]] = defaultdict(dict)
-    failed: set[str] = set()
-    for subject, sequence, reason, raw in rows:
-        found[subject][sequence] = Delivery.decode(raw)
+    found: dict[SubjectKey, dict[int, Delivery]] = defaultdict(dict)
+    failed: set[SubjectKey] = set()
+    for reason, raw in rows:
+        delivery = Delivery.decode(raw)
+        found[delivery.key][delivery.envelope.sequence] = delivery
         if reason == "failed":
-            failed.add(subject)
+            failed.add(delivery.key)
     return found, failed
 
 
 async def count_failed(session: AsyncSession, consumer: str) -> int:
     """How many subjects wait for a release."""
-    statement = select(func.count(func.distinct(Parked.subject))).where(Parked.consumer == consumer, Parked.reason == "failed")
+    subjects = func.count(func.distinct(tuple_(Parked.tenant_id, Parked.subject)))
+    statement = select(subjects).where(Parked.consumer == consumer, Parked.reason == "failed")
     return await session.scalar(statement) or 0
 
 
@@ -105,9 +110,10 @@ async def list_parked(session: AsyncSession) -> list[Parked]:
     return list(await session.scalars(select(Parked).order_by(Parked.parked_at, Parked.subject, Parked.sequence).limit(1000)))
 
 
-async def await_missing(session: AsyncSession, consumer: str, subject: str) -> None:
+async def await_missing(session: AsyncSession, consumer: str, key: SubjectKey) -> None:
     """Let what is still parked of a released subject wait for its missing event only."""
-    await session.execute(update(Parked).where(Parked.consumer == consumer, Parked.subject == subject).values(reason="gap", error=None))
+    ours = (Parked.consumer == consumer, Parked.tenant_id == key[0], Parked.subject == key[1])
+    await session.execute(update(Parked).where(*ours).values(reason="gap", error=None))
 
 
 async def oldest_gap_seconds(session: AsyncSession, consumer: str) -> float:

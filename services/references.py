@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -21,10 +20,9 @@ class ContactReference(Base):
     """A contact as another service knows it: whose it is, how it stands, and what analytics last said of it."""
 
     __tablename__ = "contact_reference"
-    __table_args__ = (Index("ix_contact_reference_tenant_id", "tenant_id"),)
     silent = True
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     contact_id: Mapped[UUID] = mapped_column(primary_key=True)
-    tenant_id: Mapped[UUID]
     kind: Mapped[str | None]
     owner_id: Mapped[UUID | None]
     lifecycle: Mapped[str | None]
@@ -58,6 +56,6 @@ async def _keep(session: AsyncSession, deliveries: Any, fields: Sequence[str]) -
         rows.append(row | {"contact_id": state.id, "tenant_id": delivery.envelope.tenant_id})
     statement = insert(ContactReference)
     statement = statement.on_conflict_do_update(
-        index_elements=[ContactReference.contact_id], set_={name: statement.excluded[name] for name in fields}
+        index_elements=[ContactReference.tenant_id, ContactReference.contact_id], set_={name: statement.excluded[name] for name in fields}
     )
     await session.execute(statement, sorted(rows, key=lambda row: row["contact_id"]))

@@ -266,3 +266,20 @@ def test_a_planted_free_text_field_is_found() -> None:
 
     assert free_text_fields(Outer) == ["inner.note", "inner.nested", "inner.nested"]
     assert Event.type == ""
+
+
+async def test_two_tenants_with_one_subject_do_not_stand_in_each_others_way(mitra: Mitra) -> None:
+    """A subject's id may be an id that the caller chose (a customer is the contact of an order), so it may stand in two tenants."""
+    ours, theirs, thing_id = await mitra.new_tenant(), await mitra.new_tenant(), uuid4()
+    worker = mitra.workers["demo"]
+    consumer = Consumer("apart", worker.database, worker.relay._bus, topics=["crm.demo"], handlers={})
+    await publish(mitra, used(theirs, thing_id, 1), used(theirs, thing_id, 3), used(ours, thing_id, 2))
+    await consumer.step(wait_seconds=0.0)
+    async with mitra.session("demo", None) as session:
+        assert {(row.tenant_id, row.sequence) for row in await list_parked(session)} == {(theirs, 3), (ours, 2)}
+    await publish(mitra, used(ours, thing_id, 1))
+    await consumer.step(wait_seconds=0.0)
+    async with mitra.session("demo", None) as session:
+        assert {(row.tenant_id, row.sequence) for row in await list_parked(session)} == {(theirs, 3)}
+        applied = await session.execute(text("SELECT tenant_id, sequence FROM applied ORDER BY sequence"))
+        assert applied.all() == [(theirs, 1), (ours, 2)]

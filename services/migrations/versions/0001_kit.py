@@ -19,7 +19,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("consumer", "subject", name=op.f("pk_applied")),
+        sa.PrimaryKeyConstraint("consumer", "subject", "tenant_id", name=op.f("pk_applied")),
     )
     op.create_table(
         "consumer_offset",
@@ -42,9 +42,8 @@ def upgrade() -> None:
         sa.Column("lifetime_value_minor", sa.BigInteger(), nullable=True),
         sa.Column("currency", sa.Text(), nullable=True),
         sa.Column("scored_at", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("contact_id", name=op.f("pk_contact_reference")),
+        sa.PrimaryKeyConstraint("tenant_id", "contact_id", name=op.f("pk_contact_reference")),
     )
-    op.create_index("ix_contact_reference_tenant_id", "contact_reference", ["tenant_id"], unique=False)
     op.create_table(
         "external_id",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
@@ -110,7 +109,7 @@ def upgrade() -> None:
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("event", sa.Text(), nullable=False),
         sa.Column("parked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.PrimaryKeyConstraint("consumer", "subject", "sequence", name=op.f("pk_parked")),
+        sa.PrimaryKeyConstraint("consumer", "subject", "sequence", "tenant_id", name=op.f("pk_parked")),
     )
     op.create_table(
         "tenant",
@@ -132,7 +131,6 @@ def downgrade() -> None:
     op.drop_table("job")
     op.drop_table("idempotency_answer")
     op.drop_table("external_id")
-    op.drop_index("ix_contact_reference_tenant_id", table_name="contact_reference")
     op.drop_table("contact_reference")
     op.drop_table("consumer_offset")
     op.drop_table("applied")
