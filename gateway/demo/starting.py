@@ -29,18 +29,20 @@ async def first_start(settings: Settings, url: str, demo: bool, console: Console
     A start that was killed on the way is finished by the next one: whatever is noted is tried before it is believed.
     """
     note(settings.folder / ADDRESS, url)
-    operator = await _operator_key(settings, url)
-    if not demo:
-        return
     try:
-        key = await _demo_key(settings, url, operator)
-        day, loaded = _noted(settings.folder)
-        if day is not None and not loaded:
-            await load_demo(url, key, day=day, console=console)
-            _note_demo(settings.folder, day, loaded=True)
+        operator = await _operator_key(settings, url)
+        if demo:
+            await _start_demo(settings, url, operator, console=console)
     except (NotAnswered, httpx.HTTPError) as error:
-        console.print(f"[yellow]The demo company is not complete, the next start goes on with it: {error}[/]", soft_wrap=True)
-        return
+        console.print(f"[yellow]The first start is not complete, the next one goes on with it: {error}[/]", soft_wrap=True)
+
+
+async def _start_demo(settings: Settings, url: str, operator: str, *, console: Console) -> None:
+    key = await _demo_key(settings, url, operator)
+    day, loaded = _noted(settings.folder)
+    if day is not None and not loaded:
+        await load_demo(url, key, day=day, console=console)
+        _note_demo(settings.folder, day, loaded=True)
     console.print(f"The demo company [bold]{COMPANY['name']}[/] is open to the key [bold]{key}[/]", soft_wrap=True)
 
 

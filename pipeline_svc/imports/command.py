@@ -21,6 +21,7 @@ from pipeline_svc.imports.rows import Reading, read_purchases
 from pipeline_svc.imports.sending import CODE, Counts, Piece, Sending, cut
 from services import memory
 from services.client import Key, NotAnswered, Url, api_client
+from services.clock import utc_now
 from services.errors import Refusal
 from services.money import digits_of
 
@@ -67,7 +68,7 @@ def purchases(
     key: Key = "",
 ) -> None:
     """Import a log of purchases: a customer, a day and an amount in each row. Each row becomes an order that is placed, paid and
-    fulfilled; the same rows again are the same orders, so that an import that broke off is repaired by running it again.
+    fulfilled. Rows that are orders already stay as they are, so an import that broke off is repaired by running it again.
 
     A row is known by what it says and by how often that was said before it in the file: import a growing file whole, always under the
     same label. Exit: 0 every row was accepted, 3 some were refused, 2 wrong usage, 1 it broke off.
@@ -111,6 +112,7 @@ def _reading(columns: str, currency: str, *, tz: str, delimiter: str, header: bo
             date_format=date_format,
             delimiter=delimiter_of(delimiter) if delimiter else None,
             header=header,
+            now=utc_now(),
         )
     except (LayoutUnclear, Refusal) as error:
         raise typer.BadParameter(str(error)) from None

@@ -21,6 +21,7 @@ LONGEST_SHOWN = 40
 DAY = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}")
 QUANTITY = re.compile(r"[0-9]{1,9}")
 NOON = time(12)
+LONG_AFTER = datetime.max.replace(tzinfo=UTC)
 
 FAULTS = {
     "too_long": f"the line is longer than {LONGEST_BYTES:,} bytes",
@@ -29,7 +30,7 @@ FAULTS = {
 
 
 class Purchase(NamedTuple):
-    """An accepted row. `key` is its external id; `placed_at` is noon of `day` in the zone of the file, as RFC 3339 in UTC."""
+    """An accepted row. `key` is its external id; `placed_at`, RFC 3339 in UTC, is noon of `day` in the zone of the file."""
 
     line: Line
     key: str
@@ -65,7 +66,10 @@ class RowRefused(Exception):
 
 @dataclass(frozen=True)
 class Reading:
-    """How the rows of a file are to be read. `delimiter` and `header` are sniffed where they are None."""
+    """How the rows of a file are to be read. `delimiter` and `header` are sniffed where they are None.
+
+    On the day of `now` purchases are placed at `now` where it is not noon yet.
+    """
 
     columns: tuple[str, ...]
     currency: str
@@ -73,6 +77,7 @@ class Reading:
     date_format: str = ""
     delimiter: str | None = None
     header: bool | None = None
+    now: datetime = LONG_AFTER
 
 
 def read_purchases(lines: Iterable[Line], reading: Reading) -> Iterator[Purchase | Rejection | Header]:
@@ -156,7 +161,9 @@ def noon_of(text: str, reading: Reading) -> tuple[str, str]:
         else:
             raise ValueError
         noon = datetime.combine(day, NOON, reading.zone).astimezone(UTC)
-        return noon.replace(tzinfo=None).isoformat() + "Z", day.isoformat()
+        is_today = reading.now < noon and reading.now.astimezone(reading.zone).date() == day
+        placed_at = reading.now.astimezone(UTC) if is_today else noon
+        return placed_at.isoformat(timespec="seconds").replace("+00:00", "Z"), day.isoformat()
     except (ValueError, OverflowError):
         expected = reading.date_format or "yyyymmdd or yyyy-mm-dd"
         raise RowRefused("date", f"{_quoted(text)} is no date of the form {expected}") from None

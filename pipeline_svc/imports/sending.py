@@ -67,7 +67,8 @@ def cut(rows: Iterator[Purchase | Rejection | Header], *, batch: int, most_rows:
 class Sending:
     """One run: reads pieces, makes their customers known, sends their orders, and tells `on_progress` and `on_rejected` what came of it.
 
-    `label` names the file's origin: it is the source of every external id, so the same rows sent again are the same orders.
+    `label` names the file's origin: it is the source of every external id. Contacts and orders whose external id is taken are there
+    already and stay as they are, whoever changed them since.
     """
 
     def __init__(
@@ -126,20 +127,17 @@ class Sending:
     async def _order(self, resolved: asyncio.Queue[Piece | None]) -> None:
         while (piece := await resolved.get()) is not None:
             results = await self._batch("/v1/orders/batch", [self._order_of(row) for row in piece.purchases])
-            new = sum(result["status"] == 201 for result in results)
-            refused = [
-                Rejection(row.line, *_reason(result)) for row, result in zip(piece.purchases, results, strict=True) if result.get("problem")
-            ]
-            self.counts.new += new
-            self.counts.known += len(results) - new - len(refused)
+            reasons = [(row, _reason(result)) for row, result in zip(piece.purchases, results, strict=True) if result.get("problem")]
+            refused = [Rejection(row.line, *reason) for row, reason in reasons if reason[0] != TAKEN]
+            self.counts.new += len(results) - len(reasons)
+            self.counts.known += len(reasons) - len(refused)
             self._reject(refused)
             self._on_progress(self.counts, 0)
 
     async def _make_known(self, customers: Sequence[str]) -> dict[str, tuple[str, str]]:
         """Remember the contact of each customer; answers code and message of those that the API refuses.
 
-        A contact that is there stays as it is, whoever changed it since: one is created where nobody bears the external id, and asked
-        for with an empty upsert where somebody does.
+        One is created where nobody bears the external id, and asked for with an empty upsert where somebody does.
         """
         refused = await self._remember(customers, [{"op": "create", "data": self._contact_of(customer)} for customer in customers])
         taken = [customer for customer in customers if refused.get(customer, ("",))[0] == TAKEN]
@@ -168,8 +166,9 @@ class Sending:
             "paid": True,
             "fulfilled": True,
             "lines": [{"quantity": row.quantity, "amount_minor": row.amount_minor}],
+            "external_ids": [self._key(row.key)],
         }
-        return {"op": "upsert", "key": self._key(row.key), "data": data}
+        return {"op": "create", "data": data}
 
     def _key(self, name: str) -> dict[str, str]:
         return {"source": self._label, "id": name}

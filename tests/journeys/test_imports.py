@@ -105,13 +105,20 @@ def test_what_people_changed_since_stays_when_the_log_is_sent_again(company: Com
     with company.client(key) as client:
         (order,) = client.get("/v1/orders").json()["items"]
         client.patch(f"/v1/contacts/{order['contact_id']}", json={"display_name": "Anna"}, headers={"If-Match": "*"}).raise_for_status()
-        client.post(f"/v1/orders/{order['id']}/refund", json={"amount_minor": 500}).raise_for_status()
+        path = f"/v1/orders/{order['id']}"
+        client.patch(path, json={"placed_at": "1999-05-07T15:00:00Z"}, headers={"If-Match": "1"}).raise_for_status()
+        client.post(f"{path}/refund", json={"amount_minor": 500}).raise_for_status()
         assert run_import(company, file, key)[1]["known"] == 1
         contact = client.get(f"/v1/contacts/{order['contact_id']}").json()
-        order = client.get(f"/v1/orders/{order['id']}").json()
+        order = client.get(path).json()
     assert contact["display_name"] == "Anna"
     assert contact["external_ids"][0]["id"].startswith("h-")
-    assert (order["refunded_minor"], order["payment_status"]) == (500, "partly_refunded")
+    assert (order["placed_on"], order["refunded_minor"], order["payment_status"], order["version"]) == (
+        "1999-05-07",
+        500,
+        "partly_refunded",
+        3,
+    )
 
 
 def test_bad_rows_are_written_out_and_the_rest_goes_in(company: Company, tmp_path: Path) -> None:

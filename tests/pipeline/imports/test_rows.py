@@ -2,6 +2,7 @@
 
 import tracemalloc
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -40,6 +41,21 @@ def test_a_summer_day_is_placed_at_noon_too() -> None:
     (found,) = read(b"1 19970701 1 1.00\n")
     assert isinstance(found, Purchase)
     assert found.placed_at == "1997-07-01T16:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("now", "placed_at"),
+    [
+        ("1997-01-01T13:00:59.9-05:00", "1997-01-01T17:00:00Z"),
+        ("1997-01-01T08:15:00.9-05:00", "1997-01-01T13:15:00Z"),
+        ("1997-01-01T00:00:00-05:00", "1997-01-01T05:00:00Z"),
+        ("1996-12-31T23:59:59-05:00", "1997-01-01T17:00:00Z"),
+    ],
+)
+def test_a_purchase_of_this_morning_is_placed_now_and_one_of_tomorrow_is_left_to_be_refused(now: str, placed_at: str) -> None:
+    (found,) = read(GOOD, now=datetime.fromisoformat(now))
+    assert isinstance(found, Purchase)
+    assert (found.placed_at, found.key) == (placed_at, "23b797f1340ae933955559cbbea248e1-1")
 
 
 def test_a_row_of_the_sample_file_skips_the_column_that_is_not_named() -> None:

@@ -51,9 +51,11 @@ class FarEnd:
         if line["amount_minor"] in self.refused_minor:
             return _refusal(422, "invalid")
         assert operation["data"]["contact_id"] in self.contacts.values()
-        status = 200 if operation["key"]["id"] in self.orders else 201
-        self.orders[operation["key"]["id"]] = operation["data"]["contact_id"]
-        return {"status": status, "id": str(UUID(int=1)), "problem": None}
+        (key,) = operation["data"]["external_ids"]
+        if key["id"] in self.orders:
+            return _refusal(409, "external_id_taken")
+        self.orders[key["id"]] = operation["data"]["contact_id"]
+        return {"status": 201, "id": str(UUID(int=1)), "problem": None}
 
 
 def _refusal(status: int, code: str) -> dict[str, Any]:
