@@ -67,6 +67,17 @@ async def load_demo(url: str, key: str, *, day: date, console: Console) -> None:
             contact_id, version = await load_company(client, company, on_progress=lambda settled: progress.advance(bar, settled))
         await _caught_up(client, contact_id, version)
         await post(client, "/v1/models/fit", {})
+        await _valued(client)
+
+
+async def _valued(client: httpx.AsyncClient) -> None:
+    """Return when the customers have their values, so that the first who asks finds them. Raises NotAnswered after a minute."""
+    ends = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+    first = {"order_by": "-lifetime_value_minor", "page_size": 1}
+    while not (await client.get("/v1/customers", params=first)).raise_for_status().json()["items"]:
+        if asyncio.get_running_loop().time() > ends:
+            raise NotAnswered(f"no customer has a value after {PATIENCE_SECONDS:.0f} s")
+        await asyncio.sleep(0.2)
 
 
 async def _caught_up(client: httpx.AsyncClient, contact_id: str, version: str) -> None:
