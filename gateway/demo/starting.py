@@ -73,7 +73,7 @@ async def load_demo(url: str, key: str, *, day: date, console: Console) -> None:
 async def _valued(client: httpx.AsyncClient) -> None:
     """Return when the customers have their values, so that the first who asks finds them. Raises NotAnswered after a minute."""
     ends = asyncio.get_running_loop().time() + PATIENCE_SECONDS
-    first = {"order_by": "-lifetime_value_minor", "page_size": 1}
+    first = {"order_by": "-lifetime_value_minor", "page_size": "1"}
     while not (await client.get("/v1/customers", params=first)).raise_for_status().json()["items"]:
         if asyncio.get_running_loop().time() > ends:
             raise NotAnswered(f"no customer has a value after {PATIENCE_SECONDS:.0f} s")
