@@ -22,6 +22,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services import parking
 from services.bus import Message, Received
 from services.bus.postgres import PostgresBus
+from services.cancellation import let_go_if_cancelled
 from services.clock import Clock, utc_now
 from services.database import Base, Database
 from services.deliveries import Delivery, Handlers, SubjectKey, handle
@@ -122,6 +123,7 @@ class Consumer:
             except TooManyParked:
                 raise
             except Exception as error:  # what is left is a connection, of the database or of the bus; it breaks in many ways
+                let_go_if_cancelled()
                 self.forget_positions()
                 log.warning("consumer_retries", consumer=self.name, error_type=type(error).__name__, pause_seconds=pause)
                 await asyncio.sleep(pause)

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from services.cancellation import let_go_if_cancelled
 from services.clock import Clock, utc_now
 from services.database import Base, Context, Database, context_of, now
 from services.errors import NotFound, Refusal, WrongState
@@ -160,6 +161,7 @@ class JobRunner:
                 await self.ensure_schedules()
                 await self._run_due()
             except Exception as error:
+                let_go_if_cancelled()
                 log.error("job_runner_failed", service=self._service, error_type=type(error).__name__)
                 await asyncio.sleep(1.0)
 

@@ -8,6 +8,7 @@ import structlog
 
 from services.bus import Message
 from services.bus.postgres import PostgresBus
+from services.cancellation import let_go_if_cancelled
 from services.failpoints import reach
 
 log = structlog.get_logger()
@@ -40,6 +41,7 @@ class Relay:
             try:
                 await self._hold_office()
             except Exception as error:  # a connection that breaks at an unlucky moment shows in ways that no list of types is sure to name
+                let_go_if_cancelled()
                 log.warning("relay_lost_database", service=self._service, error_type=type(error).__name__)
                 await asyncio.sleep(STANDBY_SECONDS)
 
