@@ -31,7 +31,7 @@ def _visible(company: Company, key: str) -> list[dict[str, Any]]:
             order = client.post("/v1/orders", json=body).raise_for_status()
             started_at = time.perf_counter()
             version = {"Mitra-Version": order.headers["Mitra-Version"]}
-            client.get(f"/v1/customers/{body['contact_id']}/summary", headers=version)
+            client.get(f"/v1/customers/{body['contact_id']}/value", headers=version)
             seconds.append(1000 * (time.perf_counter() - started_at))
     cuts = statistics.quantiles(seconds, n=100)
     return [

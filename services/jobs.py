@@ -32,7 +32,7 @@ log = structlog.get_logger()
 LOCK_SPACE = 7103
 MOST_ATTEMPTS = 5
 MOST_BREAKS = 20
-POLL_SECONDS = 0.25
+POLL_SECONDS = 1.0
 NO_TENANT = UUID(int=0)
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 

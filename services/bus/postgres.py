@@ -45,7 +45,7 @@ class PostgresBus:
     async def start(self) -> None:
         """Connect, and learn the topics."""
         self._pool = await asyncpg.create_pool(
-            self._url, min_size=1, max_size=8, server_settings={"application_name": "mitra bus", "jit": "off"}
+            self._url, min_size=1, max_size=8, reset=_leave, server_settings={"application_name": "mitra bus", "jit": "off"}
         )
         await self._learn_topics()
 
@@ -122,3 +122,7 @@ class PostgresBus:
         if self._pool is None:
             raise RuntimeError("the bus was not started")
         return self._pool
+
+
+async def _leave(_connection: object) -> None:
+    """Nothing of a session is ever changed here, so a connection goes back as it is: a round trip less for every look at the log."""
