@@ -32,7 +32,8 @@ EVENT = "INSERT INTO raw_event (key, event) VALUES ($1, $2)"
 FILL = """
 INSERT INTO contact (id, tenant_id, version, partition_key, created_at, updated_at, kind, display_name, emails, phones, addresses,
                      preferences, country, team_ids, roles, lifecycle, lifecycle_since, origin, tags, external_ids)
-SELECT gen_random_uuid(), $1, 1, 'bench', at, at, 'person', 'Customer ' || n, '[]', '[]', '[]', '{}',
+SELECT gen_random_uuid(), $1, 1, 'bench', at, at, 'person', 'Customer ' || n, '[]', '[]', '[]',
+       '{"likes": [], "dislikes": [], "competitor_products": [], "expectations": []}',
        (ARRAY['DE', 'IN', 'US', 'FR'])[1 + n % 4], '[]', '[]', 'suspect', at, '{"source": "bench"}', '[]', '[]'
 FROM (SELECT n, timestamptz '2024-01-01' + n * interval '1 minute' AS at FROM generate_series($2::int, $3::int) AS n) AS made
 """
