@@ -1,0 +1,16 @@
+"""How the operations of analytics succeed."""
+
+from tests.journeys.recipes.making import SEARCH, World, history_of, jobs_of, on, plain
+
+plain("customers.list", "GET", "/v1/customers?order_by=-lifetime_value_minor")
+plain("customers.search", "POST", "/v1/customers/search", SEARCH)
+on("customers.summary", "GET", "/v1/customers/{}/summary", World.customer)
+on("customers.value", "GET", "/v1/customers/{}/value", World.customer)
+plain("models.list", "GET", "/v1/models")
+plain("models.fit", "POST", "/v1/models/fit", {})
+on("models.get", "GET", "/v1/models/{}", World.model)
+on("models.promote", "POST", "/v1/models/{}/promote", lambda world: world.model("trained"), {})
+on("models.forecast", "GET", "/v1/models/{}/forecast?from=2026-03-01&to=2026-06-01", World.model)
+history_of("customers", World.customer)
+history_of("models", World.model)
+jobs_of("analytics")
