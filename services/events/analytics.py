@@ -5,8 +5,26 @@ from typing import ClassVar, Literal
 from services.contracts import Amount, Bps, Code, Contract, Count, Currency, Day, Event, Id, Instant, Number, State
 
 
+class ScoreReason(Contract):
+    """A part of a churn score: what was seen (`number`, beside what is `usual` for this customer where that says something).
+
+    `contribution_milli` is what it adds to the log-odds of leaving, against the average customer, in thousandths. The English
+    sentence is made where the reason is read.
+    """
+
+    code: Code
+    number: Number
+    usual: Number | None = None
+    contribution_milli: int
+
+
 class ScoreState(State):
-    """What a customer is worth from now on; `id` is the contact. Money in the currency's minor units, shares in basis points."""
+    """What a customer is worth from now on; `id` is the contact. Money in the currency's minor units, shares in basis points.
+
+    `churn_bps` is the probability that the customer buys nothing within `churn_horizon_days`, and `value_at_risk_minor` that share
+    of the lifetime value. `tier` is the customer's place among all by value: the first 1 %, the next 4 %, 15 % and 80 %. `reasons` are
+    the largest parts of the churn score. They are absent until a churn model answers.
+    """
 
     as_of: Day
     scored_at: Instant
@@ -20,10 +38,18 @@ class ScoreState(State):
     revenue_to_date_minor: Amount
     margin_to_date_minor: Amount
     model_ids: list[Id]
+    tier: Literal["top", "big", "medium", "small"] | None = None
+    churn_bps: Bps | None = None
+    churn_horizon_days: Count | None = None
+    value_at_risk_minor: Amount | None = None
+    reasons: list[ScoreReason] = []
 
 
 class CustomerScored(Event):
-    """A customer's value moved enough to matter (by 5 % or more, or for the first time). A consumer keeps the latest."""
+    """A customer's value (by 5 % or more), churn (by 2 points or more) or tier moved, or was told for the first time.
+
+    A consumer keeps the latest.
+    """
 
     type: ClassVar[str] = "analytics.customer.scored.v1"
     state: ScoreState
