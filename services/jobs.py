@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -76,10 +76,11 @@ class JobCancelled(Exception):
 
 @dataclass(frozen=True)
 class Work:
-    """What a job's handler gets: its arguments, and `report` to show progress and hear of a cancel."""
+    """What a job's handler gets: its key and arguments, and `report` to show progress and hear of a cancel."""
 
     id: UUID
     kind: str
+    key: str
     tenant_id: UUID
     arguments: dict[str, Any]
     clock: Clock
@@ -106,8 +107,16 @@ async def arm(session: AsyncSession, kind: str, key: str, *, run_at: datetime | 
 
     Asks that come before it starts are one, and the last of them says when. Part of the running transaction.
     """
-    at = now(session)
-    statement = insert(Job).values(_new_row(kind, key, at=at, run_at=run_at or at, context=context_of(session), arguments={}))
+    await arm_many(session, kind, {key: run_at or now(session)})
+
+
+async def arm_many(session: AsyncSession, kind: str, run_at: Mapping[str, datetime]) -> None:
+    """`arm` for many keys, each with its time, in one statement (in the order of keys, so that two of them cannot lock each other out)."""
+    if not run_at:
+        return
+    at, context = now(session), context_of(session)
+    rows = [_new_row(kind, key, at=at, run_at=run_at[key], context=context, arguments={}) for key in sorted(run_at)]
+    statement = insert(Job).values(rows)
     again = {name: statement.excluded[name] for name in ("status", "run_at", "attempts", "cancel_requested", "updated_at")}
     await session.execute(statement.on_conflict_do_update(index_elements=[Job.tenant_id, Job.kind, Job.key], set_=again))
 
@@ -234,7 +243,7 @@ class JobRunner:
         context = Context(job.tenant_id, job.actor, job.correlation_id, str(job.id))
         async with self._database.session(context if job.tenant_id != NO_TENANT else None) as session:
             session.info["clock"] = self._clock
-            work = Work(job.id, job.kind, job.tenant_id, job.arguments, self._clock, self._reporter(job.id))
+            work = Work(job.id, job.kind, job.key, job.tenant_id, job.arguments, self._clock, self._reporter(job.id))
             result = await self._handlers[job.kind](session, work)
             done = await session.execute(update(Job).where(*_claim(job)).values(**self._completion(job, result)).returning(Job.id))
             if done.one_or_none() is None:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.jobs import Job, JobRunner, Work, arm
+from services.jobs import Job, JobRunner, Work, arm, arm_many
 from services.manifests import Manifest
 from tests.harness import Mitra
 
@@ -62,3 +62,24 @@ async def test_the_last_ask_says_when(mitra: Mitra) -> None:
     mitra.clock.advance(seconds=6)
     await run_due(mitra, runner)
     assert len(runs) == 1
+
+
+async def test_many_keys_are_armed_at_once_and_each_runs_under_its_own_at_its_own_time(mitra: Mitra) -> None:
+    tenant_id = await mitra.new_tenant()
+    ran = []
+
+    async def handler(_session: AsyncSession, work: Work) -> None:
+        ran.append(work.key)
+
+    runner, at = demo_with(mitra, handler), mitra.clock.now
+    async with mitra.session("demo", tenant_id) as session:
+        await arm_many(session, "again", {})
+        await arm_many(session, "again", {"late": at + timedelta(seconds=9), "soon": at + timedelta(seconds=1), "never": at})
+        await arm_many(session, "again", {"never": at + timedelta(days=9)})
+        await session.commit()
+    mitra.clock.advance(seconds=5)
+    await run_due(mitra, runner)
+    assert ran == ["soon"]
+    mitra.clock.advance(seconds=5)
+    await run_due(mitra, runner)
+    assert ran == ["soon", "late"]
