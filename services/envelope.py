@@ -1,5 +1,6 @@
 """The envelope of an event on its way: CloudEvents 1.0 with Mitra's extensions, in structured JSON."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,7 @@ import orjson
 from services.encoding import encode
 
 MAX_BYTES = 256 * 1024
+_TYPE = re.compile(r"[A-Za-z0-9._-]+")
 
 
 class UndecodableEvent(ValueError):
@@ -72,7 +74,7 @@ class Envelope:
             event = orjson.loads(raw)
             return cls(
                 id=UUID(event["id"]),
-                type=_text(event["type"]),
+                type=_type(event["type"]),
                 source=_text(event["source"]),
                 subject=_text(event["subject"]),
                 tenant_id=UUID(event["tenantid"]),
@@ -94,6 +96,12 @@ def _text(value: Any) -> str:
     if type(value) is not str or not value:
         raise TypeError("a text that is not empty is wanted")
     return value
+
+
+def _type(value: Any) -> str:
+    if not _TYPE.fullmatch(_text(value)):
+        raise ValueError("a type of other characters cannot be part of a URI")
+    return str(value)
 
 
 def _optional(value: Any) -> str | None:
