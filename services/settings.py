@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     port: int = 8000
     pool_size: int = 10
     log_level: str = "info"
+    smtp_url: str = Field("", description="the mail server, smtp://user:password@host:port or smtps://…; empty: mail waits")
     fail_points: dict[str, float] = Field(default_factory=dict, description="tests only: named points at which the process kills itself")
     fail_seed: int | None = None
 

@@ -142,7 +142,7 @@ async def _is_ready(client: httpx.AsyncClient) -> bool:
 def environment(settings: Settings) -> dict[str, str]:
     """The environment in which a child process finds the same settings."""
     found = dict(os.environ)
-    for name in ("database_url", "owner_database_url", "bus_url", "services_path", "host", "log_level"):
+    for name in ("database_url", "owner_database_url", "bus_url", "services_path", "host", "log_level", "smtp_url"):
         found[f"MITRA_{name.upper()}"] = str(getattr(settings, name))
     found["MITRA_FOLDER"] = str(Path(settings.folder).resolve())
     return found
