@@ -33,7 +33,7 @@ class Mail:
 
 @dataclass
 class MailSink:
-    """What arrived. `answers` has it answer a recipient otherwise ("550 unknown"); for those in `breaking` it takes the message and hangs up."""
+    """What arrived. `answers` makes it answer a recipient otherwise ("550 unknown"); for those in `breaking` it takes it and hangs up."""
 
     url: str = ""
     mails: list[Mail] = field(default_factory=list)
