@@ -176,6 +176,7 @@ class JobRunner:
 
     async def _run_due(self) -> None:
         async with self._database.engine.connect() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")  # a look is one round trip; the lock is the session's
             while True:
                 if not await self.step(connection):
                     await asyncio.sleep(POLL_SECONDS)

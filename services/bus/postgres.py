@@ -41,6 +41,8 @@ class PostgresBus:
         self._url = url
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._partitions: dict[str, int] = {}
+        self._pause = POLL_BUSY_SECONDS
+        self._look: asyncio.Task[dict[tuple[str, int], int]] | None = None
 
     async def start(self) -> None:
         """Connect, and learn the topics."""
@@ -51,6 +53,9 @@ class PostgresBus:
 
     async def close(self) -> None:
         """Give the connections back."""
+        if self._look is not None:
+            self._look.cancel()
+            await asyncio.gather(self._look, return_exceptions=True)
         if self._pool is not None:
             await self._pool.close()
 
@@ -85,8 +90,7 @@ class PostgresBus:
 
     async def heads(self, topics: Sequence[str]) -> dict[tuple[str, int], int]:
         """The next offset to be written of each partition of `topics`."""
-        rows = await self._connected().fetch("SELECT topic, partition, next_offset FROM bus_head WHERE topic = ANY($1)", list(topics))
-        return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+        return {place: offset for place, offset in (await self._all_heads()).items() if place[0] in topics}
 
     async def read(self, positions: Mapping[tuple[str, int], int], *, limit: int = 500, wait_seconds: float = 1.0) -> list[Received]:
         """Up to `limit` events of one partition from its position on, waiting up to `wait_seconds` for news.
@@ -94,18 +98,34 @@ class PostgresBus:
         `positions` names the next offset wanted of each (topic, partition). The partition that is furthest behind is read first.
         """
         deadline = asyncio.get_running_loop().time() + wait_seconds
-        pause = POLL_BUSY_SECONDS
-        topics = sorted({topic for topic, _ in positions})
+        heads = await self._all_heads()
         while True:
-            heads = await self.heads(topics)
             lag, place = max(((heads.get(place, 0) - offset, place) for place, offset in positions.items()), default=(0, ("", 0)))
             if lag > 0:
+                self._pause = POLL_BUSY_SECONDS
                 rows = await self._connected().fetch(READ, *place, positions[place], limit)
                 return [Received(*row) for row in rows]
-            if asyncio.get_running_loop().time() >= deadline:
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= 0:
                 return []
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, POLL_IDLE_SECONDS)
+            heads = await self._next_look(left) or heads
+
+    async def _next_look(self, within_seconds: float) -> dict[tuple[str, int], int] | None:
+        """All heads after the next pause: one look at the log serves every reader that waits. None where it takes longer."""
+        if self._look is None or self._look.done():
+            self._look = asyncio.create_task(self._look_after_a_pause())
+        look = self._look
+        await asyncio.wait({look}, timeout=within_seconds)
+        return look.result() if look.done() else None
+
+    async def _look_after_a_pause(self) -> dict[tuple[str, int], int]:
+        await asyncio.sleep(self._pause)
+        self._pause = min(self._pause * 1.5, POLL_IDLE_SECONDS)
+        return await self._all_heads()
+
+    async def _all_heads(self) -> dict[tuple[str, int], int]:
+        rows = await self._connected().fetch("SELECT topic, partition, next_offset FROM bus_head")
+        return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
 
     async def _partition_of(self, message: Message) -> int:
         if message.topic not in self._partitions:
