@@ -11,13 +11,7 @@ manifest = Manifest(
     port=8011,
     nouns=[Noun("contact", "contacts")],
     routers=[routes.router, routes.internal_router],
-    contracts=[
-        events.ContactCreated,
-        events.ContactUpdated,
-        events.ContactArchived,
-        events.ContactRestored,
-        events.ContactLifecycleChanged,
-    ],
+    contracts=[*events.CONTACT_EVENTS, *events.CONSENT_EVENTS],
     consumes=["crm.platform"],
     handlers=HANDLERS,
 )

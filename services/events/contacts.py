@@ -4,11 +4,27 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from services.contracts import Amount, Code, Contract, Country, Currency, Event, ExternalId, Id, Instant, Language, State, Tag, Zone
+from services.contracts import (
+    Amount,
+    Code,
+    Contract,
+    Count,
+    Country,
+    Currency,
+    Event,
+    ExternalId,
+    Id,
+    Instant,
+    Language,
+    State,
+    Tag,
+    Zone,
+)
 
 ContactKind = Literal["person", "organization"]
 Lifecycle = Literal["suspect", "prospect", "customer_active", "customer_inactive", "rest_of_world"]
 ContactRole = Literal["customer", "partner", "supplier", "investor", "agent", "press"]
+ConsentStatus = Literal["unknown", "pending", "granted", "withdrawn", "expired"]
 
 
 class TeamRole(Contract):
@@ -28,7 +44,10 @@ class Origin(Contract):
 
 
 class ContactState(State):
-    """The public state of a contact; everything personal stays in contacts."""
+    """The public state of a contact; everything personal stays in contacts.
+
+    `lifecycle_override` is why the lifecycle was set by hand; while it is there no rule moves it.
+    """
 
     kind: ContactKind
     language: Language | None = None
@@ -39,6 +58,7 @@ class ContactState(State):
     roles: list[ContactRole] = []
     lifecycle: Lifecycle = "suspect"
     lifecycle_since: Instant
+    lifecycle_override: Code | None = None
     industry: Code | None = None
     size_band: Code | None = None
     preferred_channel: Code | None = None
@@ -90,3 +110,82 @@ class ContactLifecycleChanged(Event):
     reason: Literal["rule", "manual", "order"]
     reason_code: Code | None = None
     cause_event_id: Id | None = None
+
+
+class ContactOwnerChanged(Event):
+    """The contact has a new owner or account team (other fields may have changed with it: `changed` names them all)."""
+
+    type: ClassVar[str] = "contacts.contact.owner_changed.v1"
+    state: ContactState
+    from_owner_id: Id | None = None
+    to_owner_id: Id | None = None
+
+
+class ConsentProof(Contract):
+    """What shows that the contact agreed: when, and by which form, import or confirmed request. The address stays in contacts."""
+
+    kind: Literal["form", "import", "confirmation", "statement"]
+    at: Instant
+    form_id: Id | None = None
+    import_id: Id | None = None
+
+
+class ConsentState(State):
+    """Whether a contact agrees to hear of one purpose through one channel (about one topic, where `topic_id` names it).
+
+    `unknown` is a request that was never confirmed; who has no consent at all is in the same position. The wording that was agreed to
+    is a version of the purpose's text in `wording_language`.
+    """
+
+    contact_id: Id
+    purpose: Code
+    channel: Code
+    topic_id: Id | None = None
+    status: ConsentStatus
+    wording_version: Count
+    wording_language: Language | None = None
+    source: Code
+    proof: ConsentProof | None = None
+    expires_at: Instant | None = None
+
+
+class ConsentRequested(Event):
+    """The contact is to be asked to confirm, until `confirm_by`; the link to it is asked of contacts by who sends the mail."""
+
+    type: ClassVar[str] = "contacts.consent.requested.v1"
+    state: ConsentState
+    confirm_by: Instant
+
+
+class ConsentGranted(Event):
+    """The contact agrees: by confirming, or by another proof."""
+
+    type: ClassVar[str] = "contacts.consent.granted.v1"
+    state: ConsentState
+
+
+class ConsentWithdrawn(Event):
+    """The contact no longer agrees. Only a new proof brings the consent back."""
+
+    type: ClassVar[str] = "contacts.consent.withdrawn.v1"
+    state: ConsentState
+    reason_code: Code | None = None
+    campaign_id: Id | None = None
+
+
+class ConsentExpired(Event):
+    """The end of a consent has come (status `expired`), or nobody confirmed in time (status `unknown`)."""
+
+    type: ClassVar[str] = "contacts.consent.expired.v1"
+    state: ConsentState
+
+
+CONTACT_EVENTS: tuple[type[Event], ...] = (
+    ContactCreated,
+    ContactUpdated,
+    ContactArchived,
+    ContactRestored,
+    ContactLifecycleChanged,
+    ContactOwnerChanged,
+)
+CONSENT_EVENTS: tuple[type[Event], ...] = (ConsentRequested, ConsentGranted, ConsentWithdrawn, ConsentExpired)

@@ -34,7 +34,7 @@ KEPT = {
     "bus": ["bus_record"],
     "gateway": ["journal_entry", "outbox", "job", "parked"],
     "contacts": ["outbox", "job", "parked"],
-    "pipeline": ["outbox", "job", "parked", "contact_reference"],
+    "pipeline": ["outbox", "job", "parked", "contact_reference", "consent_reference"],
     "analytics": ["outbox", "job", "parked", "fact", "customer_stats", "score", "published_score"],
 }
 
