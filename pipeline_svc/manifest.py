@@ -2,16 +2,20 @@
 
 from pipeline_svc.consumers import HANDLERS
 from pipeline_svc.imports.command import imports
-from pipeline_svc.orders import routes
+from pipeline_svc.orders import routes as orders
+from pipeline_svc.pipelines import routes as pipelines
+from pipeline_svc.products import routes as products
+from pipeline_svc.reasons import routes as reasons
 from services.events import pipeline as events
+from services.events import pipeline_catalogue as catalogue
 from services.manifests import Manifest, Noun
 
 manifest = Manifest(
     name="pipeline",
     package="pipeline_svc",
     port=8012,
-    nouns=[Noun("order", "orders")],
-    routers=[routes.router],
+    nouns=[Noun("order", "orders"), Noun("pipeline", "pipelines"), Noun("product", "products"), Noun("reason", "reasons")],
+    routers=[orders.router, pipelines.router, products.router, reasons.router],
     contracts=[
         events.OrderCreated,
         events.OrderPlaced,
@@ -24,6 +28,23 @@ manifest = Manifest(
         events.OrderCancelled,
         events.OrderArchived,
         events.OrderRestored,
+        catalogue.ReasonCreated,
+        catalogue.ReasonUpdated,
+        catalogue.ReasonRetired,
+        catalogue.ReasonArchived,
+        catalogue.ReasonRestored,
+        catalogue.ProductCreated,
+        catalogue.ProductChanged,
+        catalogue.ProductLaunched,
+        catalogue.ProductRetired,
+        catalogue.ProductArchived,
+        catalogue.ProductRestored,
+        catalogue.PipelineCreated,
+        catalogue.PipelineChanged,
+        catalogue.PipelineRetired,
+        catalogue.PipelineReactivated,
+        catalogue.PipelineArchived,
+        catalogue.PipelineRestored,
     ],
     consumes=["crm.contacts", "crm.analytics", "crm.platform"],
     handlers=HANDLERS,

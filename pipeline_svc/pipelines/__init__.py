@@ -1,0 +1,1 @@
+"""Pipelines: the ways of selling, with their stages and gates."""
