@@ -8,7 +8,6 @@ import asyncpg
 import uvloop
 
 from bench.stage import open_stage, placed_orders
-from services import memory
 from services.consumer import Consumer
 from services.identifiers import new_id
 from services.settings import plain_url
@@ -30,7 +29,6 @@ async def measure() -> list[dict[str, Any]]:
     async with open_stage() as mitra:
         tenant_id = await mitra.new_tenant()
         messages = placed_orders(tenant_id, [new_id() for _ in range(CUSTOMERS)], EVENTS)
-        memory.set_apart_what_is_loaded()  # as a worker does
         return [await _relay(mitra, messages), await _apply(mitra)]
 
 

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from services import embedded, provisioning, up
+from services import embedded, memory, provisioning, up
 from services.bus import Message
 from services.clock import utc_now
 from services.database import Context
@@ -31,6 +31,7 @@ async def open_stage() -> AsyncIterator[Mitra]:
         )
         await up.prepare(settings, server)
         async with open_mitra(settings, discover()) as mitra:
+            memory.set_apart_what_is_loaded()  # as every process of Mitra does
             yield mitra
 
 

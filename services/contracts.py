@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 TYPE_NAME = re.compile(r"(?P<service>[a-z]+)\.(?P<noun>[a-z_]+)\.(?P<fact>[a-z_]+)\.v(?P<major>[1-9][0-9]*)")
 
@@ -25,9 +25,12 @@ def _to_utc(at: datetime) -> datetime:
         raise ValueError("an instant outside the years 1 to 9999 in UTC") from error
 
 
-def nfc(value: str) -> str:
-    """The normal form C of a text: two spellings that look the same are the same."""
-    return unicodedata.normalize("NFC", value)
+def nfc(value: Any) -> Any:
+    """The normal form C of a text: two spellings that look the same are the same. What is no text is left for others to refuse.
+
+    It stands before the limits on length, because the normal form of a few letters is longer than they are.
+    """
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
 
 
 Id = UUID
@@ -41,10 +44,10 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$"), FieldType("c
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$"), FieldType("country")]
 Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35), FieldType("language")]
 Zone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$"), FieldType("zone")]
-Tag = Annotated[str, StringConstraints(pattern=r"^[^\s\x00][^\x00]{0,39}$"), AfterValidator(nfc), FieldType("tag")]
+Tag = Annotated[str, StringConstraints(pattern=r"^[^\s\x00][^\x00]{0,39}$"), BeforeValidator(nfc), FieldType("tag")]
 Number = Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$"), FieldType("number")]
 KeyedHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32,64}$"), FieldType("keyed_hash")]
-Label = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$"), AfterValidator(nfc), FieldType("label")]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$"), BeforeValidator(nfc), FieldType("label")]
 Scope = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9-]{0,62}:(\*|[a-z]{1,32}))$"), FieldType("scope")]
 FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]{0,63}$"), FieldType("field_name")]
 

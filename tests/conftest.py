@@ -20,6 +20,10 @@ logs.configure("error")
 DEMO = Path(__file__).parent / "demo"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record-examples", action="store_true", help="record the examples of the OpenAPI document that are missing or stale")
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """A PostgreSQL of this run alone; it may forget on a crash, since no test of this run kills it."""

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.documents.examples import add_examples, recorded_examples
 from gateway.documents.merging import merge_documents
 from gateway.keys.ring import KeyRing
 from gateway.limits.buckets import Buckets
@@ -163,7 +164,7 @@ class Front:
             if silent:
                 raise Unavailable(f"Not reachable just now: {', '.join(silent)}", code="service_unavailable")
             documents = {name: orjson.loads(body) for name, (_, body) in zip(names, answers, strict=True)}
-            self._document = now + DOCUMENT_SECONDS, encode(merge_documents(documents))
+            self._document = now + DOCUMENT_SECONDS, encode(add_examples(merge_documents(documents), recorded_examples()))
         return self._document[1]
 
     async def _ask(self, name: str, path: str) -> tuple[int, bytes]:

@@ -1,6 +1,5 @@
 """The wire shapes of orders."""
 
-import unicodedata
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -8,17 +7,13 @@ from uuid import UUID
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.contracts import Code, Currency, ExternalId, Instant, Label, Tag
+from services.contracts import Code, Currency, ExternalId, Instant, Label, Tag, nfc
 from services.events.pipeline import OrderLine, OrderState
 from services.money import DIGITS, MOST_MINOR
 from services.wire import Input
 
 MAX_LINES = 1_000
 BornAs = Literal["draft", "placed"]
-
-
-def _nfc(value: Any) -> Any:
-    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
 
 
 def _known_currency(code: str) -> str:
@@ -40,9 +35,8 @@ Minor = Annotated[int, Field(strict=True, ge=0, le=MOST_MINOR, description="mino
 Quantity = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
 LineNo = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 KnownCurrency = Annotated[Currency, AfterValidator(_known_currency)]
-Name = Annotated[Label, BeforeValidator(_nfc)]
-Description = Annotated[str, StringConstraints(max_length=1_000, pattern=r"^[^\x00]*$"), AfterValidator(_nfc)]
-Tags = Annotated[list[Annotated[Tag, BeforeValidator(_nfc)]], Field(max_length=50), AfterValidator(_distinct)]
+Description = Annotated[str, StringConstraints(max_length=1_000, pattern=r"^[^\x00]*$"), BeforeValidator(nfc)]
+Tags = Annotated[list[Tag], Field(max_length=50), AfterValidator(_distinct)]
 ExternalIds = Annotated[list[ExternalId], Field(max_length=20), AfterValidator(_distinct)]
 
 
@@ -53,8 +47,8 @@ class OrderLineWrite(Input):
     product_id: UUID | None = None
     sku: Code | None = None
     description: Description | None = Field(None, description="kept here; never part of an event")
-    category: Name | None = None
-    product_line: Name | None = None
+    category: Label | None = None
+    product_line: Label | None = None
     tier: int | None = Field(None, ge=0, le=1_000_000)
     quantity: Quantity = 1
     unit_price_minor: Minor | None = None

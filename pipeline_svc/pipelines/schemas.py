@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from pipeline_svc.orders.schemas import ExternalIds, KnownCurrency, Name
-from services.contracts import Bps, Code
+from pipeline_svc.orders.schemas import ExternalIds, KnownCurrency
+from services.contracts import Bps, Code, Label
 from services.events.pipeline_catalogue import PipelineState, StageKind
 from services.wire import Input
 
@@ -38,7 +38,7 @@ class StageWrite(Input):
     """A stage; `key` says which it is when the list is written again."""
 
     key: Code
-    name: Name
+    name: Label
     kind: StageKind = "open"
     probability_bps: Bps | None = Field(None, description="needed where the kind is open; 10000 where won, 0 where lost")
     required_fields: Annotated[list[GatedField], Field(max_length=20), AfterValidator(_distinct)] = []
@@ -54,7 +54,7 @@ Stages = Annotated[list[StageWrite], Field(min_length=3, max_length=50)]
 class PipelineCreate(Input):
     """A new pipeline with its stages in order: at least one each of the kinds open, won and lost."""
 
-    name: Name
+    name: Label
     currency: KnownCurrency
     stages: Stages
     external_ids: ExternalIds = []
@@ -63,7 +63,7 @@ class PipelineCreate(Input):
 class PipelinePatch(Input):
     """What may be changed of a pipeline beside its stages."""
 
-    name: Name = ""
+    name: Label = ""
     currency: KnownCurrency = Field("", description="of opportunities opened from now on")
     external_ids: ExternalIds = []
 

@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from pipeline_svc.orders.schemas import ExternalIds, KnownCurrency, Minor, Name
-from services.contracts import Bps, Code
+from pipeline_svc.orders.schemas import ExternalIds, KnownCurrency, Minor
+from services.contracts import Bps, Code, Label
 from services.events.pipeline_catalogue import ProductKind, ProductState
 from services.wire import Input
 
@@ -19,9 +19,9 @@ class ProductCreate(Input):
     """A new product, which is a draft until it is launched."""
 
     sku: Code
-    name: Name
+    name: Label
     kind: ProductKind = "tangible"
-    line: Name | None = None
+    line: Label | None = None
     tier: Rank | None = Field(None, description="rank in its line")
     unit: Code | None = None
     unit_cost_minor: Minor | None = None
@@ -30,7 +30,7 @@ class ProductCreate(Input):
     warranty_months: Months | None = None
     service_interval_months: Months | None = None
     expected_life_months: Months | None = None
-    brand: Name | None = None
+    brand: Label | None = None
     external_ids: ExternalIds = []
 
     @model_validator(mode="after")
@@ -44,9 +44,9 @@ class ProductPatch(Input):
     """What may be changed of a product."""
 
     sku: Code = ""
-    name: Name = ""
+    name: Label = ""
     kind: ProductKind = "tangible"
-    line: Name | None = None
+    line: Label | None = None
     tier: Rank | None = None
     unit: Code | None = None
     unit_cost_minor: Minor | None = None
@@ -55,7 +55,7 @@ class ProductPatch(Input):
     warranty_months: Months | None = None
     service_interval_months: Months | None = None
     expected_life_months: Months | None = None
-    brand: Name | None = None
+    brand: Label | None = None
     external_ids: ExternalIds = []
 
 

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from pipeline_svc.orders.schemas import ExternalIds, Name
+from pipeline_svc.orders.schemas import ExternalIds
+from services.contracts import Label
 from services.events.pipeline_catalogue import ReasonKind, ReasonState
 from services.wire import Input
 
@@ -11,14 +12,14 @@ class ReasonCreate(Input):
     """A new reason; what it is a reason for is fixed."""
 
     kind: ReasonKind
-    text: Name
+    text: Label
     external_ids: ExternalIds = []
 
 
 class ReasonPatch(Input):
     """What may be changed of a reason."""
 
-    text: Name = ""
+    text: Label = ""
     external_ids: ExternalIds = []
 
 
