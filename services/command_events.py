@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from services import parking, up
-from services.bus.postgres import PostgresBus
+from services.bus.opening import open_bus
 from services.client import Key, Url, api_client
 from services.consumer import dead_letter_topic
 from services.database import Database
 from services.manifests import discover, get_manifest
-from services.settings import Settings, plain_url
+from services.settings import Settings
 from services.worker import open_workers
 
 events = typer.Typer(help="The event stream: tail, parked, release, dead.", no_args_is_help=True)
@@ -91,13 +91,11 @@ def dead() -> None:
     """List the records that could not be decoded."""
 
     async def look(settings: Settings) -> None:
-        bus = PostgresBus(plain_url(settings.bus_url))
-        await bus.start()
         topics = sorted({topic for manifest in discover(settings.services_path) for topic in manifest.topics})
-        for place in sorted(await bus.heads([dead_letter_topic(topic) for topic in topics])):
-            for record in await bus.read({place: 0}, limit=1000, wait_seconds=0.0):
-                console.print(f"{record.topic}/{record.partition}@{record.offset} {len(record.event)} bytes")
-        await bus.close()
+        async with open_bus(settings.bus_url) as bus:
+            for place in sorted(await bus.heads([dead_letter_topic(topic) for topic in topics])):
+                for record in await bus.read({place: 0}, limit=1000, wait_seconds=0.0):
+                    console.print(f"{record.topic}/{record.partition}@{record.offset} {len(record.event)} bytes")
 
     asyncio.run(look(up.running_settings(Settings())))
 

@@ -6,7 +6,7 @@ up to which handlers have run: at or below it is a repeat, one above is next, an
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 from uuid import UUID
@@ -20,14 +20,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services import parking
-from services.bus import Message, Received
-from services.bus.postgres import PostgresBus
+from services.bus import Bus, BusUnavailable, Message, OutOfRange, Place, Reader, Received
 from services.cancellation import let_go_if_cancelled
 from services.clock import Clock, utc_now
 from services.database import Base, Database
 from services.deliveries import Delivery, Handlers, SubjectKey, handle
 from services.envelope import UndecodableEvent
 from services.failpoints import reach
+from services.manifests import Manifest, consumed_topics
 
 log = structlog.get_logger()
 
@@ -94,7 +94,7 @@ class Consumer:
     """One named consumer of a service, with the handlers of its manifest."""
 
     def __init__(
-        self, name: str, database: Database, bus: PostgresBus, *, topics: Sequence[str], handlers: Handlers, clock: Clock = utc_now
+        self, name: str, database: Database, bus: Bus, *, topics: Sequence[str], handlers: Handlers, clock: Clock = utc_now
     ) -> None:
         self.name = name
         self._database = database
@@ -102,12 +102,16 @@ class Consumer:
         self._topics = tuple(topics)
         self._handlers = handlers
         self._clock = clock
-        self._positions: dict[tuple[str, int], int] = {}
+        self._reader: Reader | None = None
+        self._positions: dict[Place, int] = {}
         self.applied = 0
         self.repeats = 0
 
     async def run(self) -> None:
-        """Consume until cancelled. Raises TooManyParked when the handlers, not single events, are at fault."""
+        """Consume until cancelled.
+
+        Raises TooManyParked when the handlers, not single events, are at fault, and OutOfRange when the log lost what was not read.
+        """
         pause = 0.1
         next_look = 0.0
         while True:
@@ -120,11 +124,13 @@ class Consumer:
                     await self._alert_gaps()
             except PartitionLost:
                 self.forget_positions()
-            except TooManyParked:
+            except (TooManyParked, OutOfRange):
                 raise
             except Exception as error:  # what is left is a connection, of the database or of the bus; it breaks in many ways
                 let_go_if_cancelled()
                 self.forget_positions()
+                if isinstance(error, BusUnavailable):
+                    await self.close()
                 log.warning("consumer_retries", consumer=self.name, error_type=type(error).__name__, pause_seconds=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
@@ -132,11 +138,14 @@ class Consumer:
     async def step(self, *, wait_seconds: float = 1.0) -> int:
         """Read one batch and apply it whole, or, when that fails, event by event; answers how many events were read.
 
-        Raises PartitionLost, TooManyParked and transient errors; nothing of the failed transaction stays.
+        Raises PartitionLost, TooManyParked, OutOfRange and transient errors; nothing of the failed transaction stays.
         """
-        if not self._positions:
-            await self._load_positions()
-        records = await self._bus.read(self._positions, limit=BATCH, wait_seconds=wait_seconds)
+        if self._reader is None:
+            self._reader = await self._bus.join(self.name, self._topics)
+        owned = await self._reader.owned()
+        if self._positions.keys() != owned:
+            await self._load_positions(owned)
+        records = await self._reader.read(self._positions, limit=BATCH, wait_seconds=wait_seconds)
         try:
             await self._consume(records)
         except (PartitionLost, OSError):
@@ -152,6 +161,13 @@ class Consumer:
     def forget_positions(self) -> None:
         """Read the positions from the database again before the next batch."""
         self._positions.clear()
+
+    async def close(self) -> None:
+        """Leave the partitions to other processes; the next step begins anew."""
+        reader, self._reader = self._reader, None
+        self.forget_positions()
+        if reader is not None:
+            await reader.close()
 
     async def release(self, subject: str) -> int:
         """Apply the parked events of `subject` in order as far as they follow one another; answers how many were applied. Where two
@@ -288,17 +304,22 @@ class Consumer:
             }
             await session.execute(RAISE_APPLIED, {"consumer": self.name, **arrays})
 
-    async def _load_positions(self) -> None:
+    async def _load_positions(self, owned: Collection[Place]) -> None:
+        """The positions of the `owned` partitions. Raises OutOfRange where the log ends before one: it is not the log that was read."""
         heads = await self._bus.heads(self._topics)
         async with self._database.session() as session:
-            rows = [{"consumer": self.name, "topic": topic, "partition": p, "next_offset": 0} for topic, p in sorted(heads)]
+            rows = [{"consumer": self.name, "topic": topic, "partition": p, "next_offset": 0} for topic, p in sorted(owned)]
             if rows:
                 await session.execute(insert(ConsumerOffset).on_conflict_do_nothing(), rows)
                 await session.commit()
             known = await session.scalars(
                 select(ConsumerOffset).where(ConsumerOffset.consumer == self.name, ConsumerOffset.topic.in_(self._topics))
             )
-            self._positions = {(row.topic, row.partition): row.next_offset for row in known}
+            positions = {(row.topic, row.partition): row.next_offset for row in known}
+        self._positions = {place: positions[place] for place in owned}
+        for (topic, partition), offset in self._positions.items():
+            if offset > heads[topic, partition]:
+                raise OutOfRange(f"{self.name} is at {topic}/{partition}@{offset}, the log ends at {heads[topic, partition]}")
 
     async def _refuse_parking_the_world(self, session: AsyncSession) -> None:
         if await parking.count_failed(session, self.name) >= MOST_FAILED_SUBJECTS:
@@ -329,6 +350,12 @@ def _take(plan: _Plan, delivery: Delivery, parked: dict[int, Delivery]) -> int:
 def dead_letter_topic(topic: str) -> str:
     """Where the undecodable records of a topic go."""
     return f"{topic}.dead"
+
+
+def topics_of(manifest: Manifest, manifests: Sequence[Manifest]) -> list[str]:
+    """The topics that a service needs to be there: what it publishes on, what it reads, and where it lays what cannot be decoded."""
+    topics = {*manifest.topics, *consumed_topics(manifest, manifests)}
+    return sorted(topics | {dead_letter_topic(topic) for topic in topics})
 
 
 def is_transient(error: BaseException) -> bool:

@@ -13,11 +13,11 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from services import bus, consumer, external_ids, idempotency, jobs, migrations, outbox, parking, references, tenants
-from services.bus.postgres import PostgresBus
-from services.consumer import dead_letter_topic
+from services.bus.opening import is_kafka, open_bus
+from services.consumer import topics_of
 from services.database import Base
-from services.manifests import Manifest, consumed_topics
-from services.settings import Settings, plain_url
+from services.manifests import Manifest
+from services.settings import Settings
 
 KIT_MODULES = (consumer, external_ids, idempotency, jobs, outbox, parking, references, tenants)
 SCRIPTS = Path(str(migrations.__path__[0]))
@@ -50,16 +50,14 @@ def protect(table: str) -> None:
 
 async def migrate(settings: Settings, manifests: Sequence[Manifest]) -> None:
     """Bring every database to its newest revision and create the topics. Needs the databases to exist and the owner's URL."""
-    await _run(settings.owner_database("bus"), [BUS], _upgrade)
+    if not is_kafka(settings.bus_url):
+        await _run(settings.owner_database("bus"), [BUS], _upgrade)
     for manifest in manifests:
         await _run(settings.owner_database(manifest.name), [KIT, history_of(manifest)], _upgrade)
-    log = PostgresBus(plain_url(settings.bus_url))
-    await log.start()
-    try:
-        topics = sorted({topic for manifest in manifests for topic in (*manifest.topics, *consumed_topics(manifest, manifests))})
-        await log.create_topics([*topics, *map(dead_letter_topic, topics)])
-    finally:
-        await log.close()
+    topics = {topic for manifest in manifests for topic in topics_of(manifest, manifests)}
+    async with open_bus(settings.bus_url) as log:
+        await log.create_topics(sorted(topics), partitions=log.usual_partitions)
+        await log.check_topics(sorted(topics))
 
 
 async def revise(settings: Settings, history: History, *, name: str, message: str, autogenerate: bool = True) -> None:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import asyncpg
 import structlog
 
-from services.bus import Message
-from services.bus.postgres import PostgresBus
+from services.bus import Bus, Message, UnknownTopic, Unpublishable
 from services.cancellation import let_go_if_cancelled
 from services.failpoints import reach
 
@@ -28,7 +27,7 @@ class Relay:
     again by the next one (consumers drop the repeat by its sequence).
     """
 
-    def __init__(self, url: str, bus: PostgresBus, *, service: str) -> None:
+    def __init__(self, url: str, bus: Bus, *, service: str) -> None:
         self._url = url
         self._bus = bus
         self._service = service
@@ -42,7 +41,7 @@ class Relay:
                 await self._hold_office()
             except Exception as error:  # a connection that breaks at an unlucky moment shows in ways that no list of types is sure to name
                 let_go_if_cancelled()
-                log.warning("relay_lost_database", service=self._service, error_type=type(error).__name__)
+                log.warning("relay_retries", service=self._service, error_type=type(error).__name__)
                 await asyncio.sleep(STANDBY_SECONDS)
 
     async def _hold_office(self) -> None:
@@ -80,7 +79,7 @@ class Relay:
         try:
             await self._bus.publish([Message(r["topic"], r["partition_key"], r["event"]) for r in rows])
             return [r["id"] for r in rows]
-        except (asyncpg.DataError, LookupError) as error:
+        except (UnknownTopic, Unpublishable) as error:
             log.error("relay_batch_refused", service=self._service, error_type=type(error).__name__)
         moved = []
         for row in rows:
@@ -89,7 +88,7 @@ class Relay:
             try:
                 await self._bus.publish([Message(row["topic"], row["partition_key"], row["event"])])
                 moved.append(row["id"])
-            except (asyncpg.DataError, LookupError) as error:
+            except (UnknownTopic, Unpublishable) as error:
                 self._held[row["partition_key"]] = asyncio.get_running_loop().time() + HOLD_SECONDS
                 log.error("relay_key_held", service=self._service, outbox_id=row["id"], error_type=type(error).__name__)
         return moved

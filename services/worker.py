@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from services import failpoints, memory
-from services.bus.postgres import PostgresBus
+from services.bus import Bus
+from services.bus.opening import open_bus
 from services.clock import Clock, utc_now
-from services.consumer import Consumer
+from services.consumer import Consumer, topics_of
 from services.database import Database
 from services.jobs import JobRunner
 from services.manifests import Manifest, consumed_topics, discover
@@ -18,13 +19,18 @@ from services.settings import Settings, plain_url
 class Worker:
     """The moving parts of one service: what it publishes, what it reads, what it does later."""
 
-    def __init__(self, manifest: Manifest, settings: Settings, bus: PostgresBus, *, clock: Clock = utc_now) -> None:
+    def __init__(self, manifest: Manifest, settings: Settings, bus: Bus, *, clock: Clock = utc_now) -> None:
         self.database = Database(settings.database(manifest.name), pool_size=5, application_name=f"mitra work {manifest.name}")
         self.relay = Relay(plain_url(settings.database(manifest.name)), bus, service=manifest.name)
         topics = consumed_topics(manifest, discover(settings.services_path))
         self.consumer = Consumer(manifest.name, self.database, bus, topics=topics, handlers=manifest.handlers, clock=clock)
         self.jobs = JobRunner(manifest, self.database, clock=clock)
         self._consumes = bool(topics)
+
+    async def close(self) -> None:
+        """Leave the bus's partitions to others, and give the connections back."""
+        await self.consumer.close()
+        await self.database.close()
 
     async def run(self) -> None:
         """Move, apply and carry out until cancelled."""
@@ -40,12 +46,11 @@ class Worker:
 async def open_workers(manifests: Sequence[Manifest], settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[list[Worker]]:
     """The workers of `manifests` on one connection to the bus, closed at the end."""
     async with AsyncExitStack() as stack:
-        bus = PostgresBus(plain_url(settings.bus_url))
-        await bus.start()
-        stack.push_async_callback(bus.close)
+        bus = await stack.enter_async_context(open_bus(settings.bus_url))
+        await bus.check_topics([topic for manifest in manifests for topic in topics_of(manifest, discover(settings.services_path))])
         workers = [Worker(manifest, settings, bus, clock=clock) for manifest in manifests]
         for worker in workers:
-            stack.push_async_callback(worker.database.close)
+            stack.push_async_callback(worker.close)
         yield workers
 
 

@@ -1,6 +1,7 @@
 """One server, one set of migrated databases and one Mitra for the whole run; every test that uses it starts empty."""
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -15,6 +16,7 @@ from services.manifests import discover
 from services.settings import Settings
 from services.tokens import make_key_pair
 from tests.harness import Mitra, open_mitra
+from tests.kafka.broker import Broker, missing_tools
 
 logs.configure("error")
 DEMO = Path(__file__).parent / "demo"
@@ -70,3 +72,22 @@ async def mitra(running_mitra: Mitra) -> Mitra:
     """All services with empty databases."""
     await running_mitra.empty()
     return running_mitra
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    """A Kafka broker of this run, started by the first test that asks for it. Where Java or Maven is missing, those tests are skipped
+    and say so; with CI=true they fail.
+    """
+    missing = missing_tools()
+    if missing:
+        said = f"no Kafka in this run: {' and '.join(missing)} missing"
+        pytest.fail(said) if os.environ.get("CI") == "true" else pytest.skip(said)
+    folder = Path(tempfile.mkdtemp(prefix="mitra-kafka-"))
+    running = Broker(folder)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+        shutil.rmtree(folder, ignore_errors=True)

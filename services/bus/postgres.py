@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import asyncpg
 
-from services.bus import Message, Received
+from services.bus import Message, Place, Received, TopicsDiffer, UnknownTopic, Unpublishable
 from services.failpoints import reach
 
 POLL_BUSY_SECONDS = 0.01
@@ -28,21 +28,19 @@ WHERE topic = $1 AND partition = $2 AND "offset" >= $3 ORDER BY "offset" LIMIT $
 """
 
 
-class UnknownTopic(LookupError):
-    """The topic was never created; `mitra migrate` creates the topics of every manifest."""
-
-
 class PostgresBus:
     """The log. A writer locks the heads of its partitions in (topic, partition) order, draws their next offsets and inserts in the
     same transaction: until it commits nobody else can draw, so offsets have no gaps and none is seen before a lower one.
     """
+
+    usual_partitions = 1
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._partitions: dict[str, int] = {}
         self._pause = POLL_BUSY_SECONDS
-        self._look: asyncio.Task[dict[tuple[str, int], int]] | None = None
+        self._look: asyncio.Task[dict[Place, int]] | None = None
 
     async def start(self) -> None:
         """Connect, and learn the topics."""
@@ -66,33 +64,31 @@ class PostgresBus:
             await connection.execute(CREATE, sorted(set(topics)), partitions)
         await self._learn_topics()
 
+    async def check_topics(self, topics: Sequence[str]) -> None:
+        """Raises TopicsDiffer unless `topics` are there."""
+        await self._learn_topics()
+        missing = sorted(set(topics) - self._partitions.keys())
+        if missing:
+            raise TopicsDiffer(f"the bus has no topic {', '.join(missing)}; run `mitra migrate`")
+
     async def publish(self, messages: Sequence[Message]) -> None:
         """Append `messages` in their order per key, all or none; when it returns they are durable.
 
-        Raises UnknownTopic, and whatever the database raises; then nothing was appended, or (when the connection broke during the
-        commit) everything may have been: a caller that is not told repeats, and consumers drop the repeats.
+        Raises UnknownTopic and Unpublishable, and whatever a lost connection raises; then nothing was appended, or (when it broke
+        during the commit) everything may have been: a caller that is not told repeats, and consumers drop the repeats.
         """
         reach("publish.before_append")
-        places: dict[tuple[str, int], list[str]] = defaultdict(list)
-        for message in messages:
-            places[message.topic, await self._partition_of(message)].append(message.event)
-        async with self._connected().acquire() as connection, connection.transaction():
-            for (topic, partition), events in sorted(places.items()):
-                head = await connection.fetchval(
-                    "UPDATE bus_head SET next_offset = next_offset + $3 WHERE topic = $1 AND partition = $2 RETURNING next_offset",
-                    topic,
-                    partition,
-                    len(events),
-                )
-                await connection.execute(APPEND, topic, partition, head - len(events), events)
-            reach("publish.before_commit")
+        try:
+            await self._append(messages)
+        except asyncpg.DataError as error:
+            raise Unpublishable("PostgreSQL refuses a text of these") from error
         reach("publish.after_append")
 
-    async def heads(self, topics: Sequence[str]) -> dict[tuple[str, int], int]:
+    async def heads(self, topics: Sequence[str]) -> dict[Place, int]:
         """The next offset to be written of each partition of `topics`."""
         return {place: offset for place, offset in (await self._all_heads()).items() if place[0] in topics}
 
-    async def read(self, positions: Mapping[tuple[str, int], int], *, limit: int = 500, wait_seconds: float = 1.0) -> list[Received]:
+    async def read(self, positions: Mapping[Place, int], *, limit: int = 500, wait_seconds: float = 1.0) -> list[Received]:
         """Up to `limit` events of one partition from its position on, waiting up to `wait_seconds` for news.
 
         `positions` names the next offset wanted of each (topic, partition). The partition that is furthest behind is read first.
@@ -110,7 +106,26 @@ class PostgresBus:
                 return []
             heads = await self._next_look(left) or heads
 
-    async def _next_look(self, within_seconds: float) -> dict[tuple[str, int], int] | None:
+    async def join(self, consumer: str, topics: Sequence[str]) -> "PostgresReader":
+        """Read all of `topics`: here the processes of a consumer do not share them out, they compete for each batch."""
+        return PostgresReader(self, topics)
+
+    async def _append(self, messages: Sequence[Message]) -> None:
+        places: dict[Place, list[str]] = defaultdict(list)
+        for message in messages:
+            places[message.topic, await self._partition_of(message)].append(message.event)
+        async with self._connected().acquire() as connection, connection.transaction():
+            for (topic, partition), events in sorted(places.items()):
+                head = await connection.fetchval(
+                    "UPDATE bus_head SET next_offset = next_offset + $3 WHERE topic = $1 AND partition = $2 RETURNING next_offset",
+                    topic,
+                    partition,
+                    len(events),
+                )
+                await connection.execute(APPEND, topic, partition, head - len(events), events)
+            reach("publish.before_commit")
+
+    async def _next_look(self, within_seconds: float) -> dict[Place, int] | None:
         """All heads after the next pause: one look at the log serves every reader that waits. None where it takes longer."""
         if self._look is None or self._look.done():
             self._look = asyncio.create_task(self._look_after_a_pause())
@@ -118,12 +133,12 @@ class PostgresBus:
         await asyncio.wait({look}, timeout=within_seconds)
         return look.result() if look.done() else None
 
-    async def _look_after_a_pause(self) -> dict[tuple[str, int], int]:
+    async def _look_after_a_pause(self) -> dict[Place, int]:
         await asyncio.sleep(self._pause)
         self._pause = min(self._pause * 1.5, POLL_IDLE_SECONDS)
         return await self._all_heads()
 
-    async def _all_heads(self) -> dict[tuple[str, int], int]:
+    async def _all_heads(self) -> dict[Place, int]:
         rows = await self._connected().fetch("SELECT topic, partition, next_offset FROM bus_head")
         return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
 
@@ -142,6 +157,28 @@ class PostgresBus:
         if self._pool is None:
             raise RuntimeError("the bus was not started")
         return self._pool
+
+
+class PostgresReader:
+    """Every process reads every partition; who commits a batch first has applied it, and the others learn it then."""
+
+    def __init__(self, bus: PostgresBus, topics: Sequence[str]) -> None:
+        self._bus = bus
+        self._topics = topics
+        self._places = frozenset[Place]()
+
+    async def owned(self) -> frozenset[Place]:
+        """All partitions."""
+        if not self._places:
+            self._places = frozenset(await self._bus.heads(self._topics))
+        return self._places
+
+    async def read(self, positions: Mapping[Place, int], *, limit: int = 500, wait_seconds: float = 1.0) -> list[Received]:
+        """As `Bus.read`."""
+        return await self._bus.read(positions, limit=limit, wait_seconds=wait_seconds)
+
+    async def close(self) -> None:
+        """Nothing was taken from others."""
 
 
 async def _leave(_connection: object) -> None:

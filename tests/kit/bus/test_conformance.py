@@ -8,29 +8,41 @@ from uuid import uuid4
 
 import pytest
 
-from services.bus import Message, Received
-from services.bus.postgres import PostgresBus, UnknownTopic
-from services.settings import Settings, plain_url
+from services.bus import Bus, Message, Received, TopicsDiffer, UnknownTopic
+from services.bus.opening import bus_at
+from services.settings import Settings
+from tests.kafka.broker import Broker
 
-Open = Callable[[], Awaitable[PostgresBus]]
-
-
-async def open_postgres(settings: Settings) -> PostgresBus:
-    bus = PostgresBus(plain_url(settings.bus_url))
-    await bus.start()
-    return bus
+Open = Callable[[], Awaitable[Bus]]
 
 
-IMPLEMENTATIONS = {"postgres": open_postgres}
+def postgres(request: pytest.FixtureRequest) -> str:
+    settings: Settings = request.getfixturevalue("settings")
+    return settings.bus_url
+
+
+def kafka(request: pytest.FixtureRequest) -> str:
+    broker: Broker = request.getfixturevalue("broker")
+    return broker.url
+
+
+IMPLEMENTATIONS = {"postgres": postgres, "kafka": kafka}
 
 
 @pytest.fixture(params=list(IMPLEMENTATIONS))
-async def open_bus(request: pytest.FixtureRequest, settings: Settings) -> AsyncIterator[Open]:
-    """Opens one more client of the bus, closed at the end of the test."""
-    opened = []
+def url(request: pytest.FixtureRequest) -> str:
+    """The address of a bus of each kind."""
+    return IMPLEMENTATIONS[request.param](request)
 
-    async def open_one() -> PostgresBus:
-        opened.append(await IMPLEMENTATIONS[request.param](settings))
+
+@pytest.fixture
+async def open_bus(url: str) -> AsyncIterator[Open]:
+    """Opens one more client of the bus, closed at the end of the test."""
+    opened = list[Bus]()
+
+    async def open_one() -> Bus:
+        opened.append(bus_at(url))
+        await opened[-1].start()
         return opened[-1]
 
     yield open_one
@@ -39,20 +51,20 @@ async def open_bus(request: pytest.FixtureRequest, settings: Settings) -> AsyncI
 
 
 @pytest.fixture
-async def bus(open_bus: Open) -> PostgresBus:
+async def bus(open_bus: Open) -> Bus:
     """The bus, whatever implements it."""
     return await open_bus()
 
 
 @pytest.fixture
-async def topic(bus: PostgresBus) -> str:
+async def topic(bus: Bus) -> str:
     """A topic of one partition that no other test uses."""
     name = f"test.{uuid4()}"
     await bus.create_topics([name])
     return name
 
 
-async def read_all(bus: PostgresBus, topic: str, partitions: int = 1, *, limit: int = 500) -> list[Received]:
+async def read_all(bus: Bus, topic: str, partitions: int = 1, *, limit: int = 500) -> list[Received]:
     """Everything in a topic, read as a consumer does: from its positions on, until nothing is left."""
     positions = {(topic, partition): 0 for partition in range(partitions)}
     found: list[Received] = []
@@ -66,20 +78,20 @@ def messages(topic: str, key: str, count: int, *, start: int = 0) -> list[Messag
     return [Message(topic, key, f"{key}#{number}") for number in range(start, start + count)]
 
 
-async def test_what_is_published_is_read_in_its_order_with_its_place(bus: PostgresBus, topic: str) -> None:
+async def test_what_is_published_is_read_in_its_order_with_its_place(bus: Bus, topic: str) -> None:
     await bus.publish(messages(topic, "a", 3))
     await bus.publish(messages(topic, "b", 2))
     read = await bus.read({(topic, 0): 0}, wait_seconds=0.0)
     assert read == [Received(topic, 0, n, event) for n, event in enumerate(["a#0", "a#1", "a#2", "b#0", "b#1"])]
 
 
-async def test_an_event_is_carried_byte_for_byte(bus: PostgresBus, topic: str) -> None:
+async def test_an_event_is_carried_byte_for_byte(bus: Bus, topic: str) -> None:
     texts = ["", "{}", "ä𝄞\u200f\ufeff", "line\nline\r\n", '"quoted" \\ %s $1', "x" * 300_000]
     await bus.publish([Message(topic, "a", text) for text in texts])
     assert [record.event for record in await read_all(bus, topic)] == texts
 
 
-async def test_making_a_topic_again_changes_nothing(bus: PostgresBus, topic: str) -> None:
+async def test_making_a_topic_again_changes_nothing(bus: Bus, topic: str) -> None:
     await bus.publish(messages(topic, "a", 2))
     await bus.create_topics([topic])
     assert await bus.heads([topic]) == {(topic, 0): 2}
@@ -87,7 +99,7 @@ async def test_making_a_topic_again_changes_nothing(bus: PostgresBus, topic: str
     assert [record.event for record in await read_all(bus, topic)] == ["a#0", "a#1", "a#2"]
 
 
-async def test_a_topic_keeps_its_partitions_so_that_a_key_stays_where_it_is(bus: PostgresBus, topic: str) -> None:
+async def test_a_topic_keeps_its_partitions_so_that_a_key_stays_where_it_is(bus: Bus, topic: str) -> None:
     await bus.create_topics([topic], partitions=5)
     assert await bus.heads([topic]) == {(topic, 0): 0}
     await bus.publish(messages(topic, "a", 2))
@@ -126,7 +138,7 @@ async def test_offsets_have_no_gap_and_keys_keep_their_order_under_four_writers(
     assert by_key["k0"] == list(range(60))
 
 
-async def test_a_read_gives_at_most_what_was_asked_and_goes_on_from_any_offset(bus: PostgresBus, topic: str) -> None:
+async def test_a_read_gives_at_most_what_was_asked_and_goes_on_from_any_offset(bus: Bus, topic: str) -> None:
     await bus.publish(messages(topic, "a", 10))
     assert [record.offset for record in await bus.read({(topic, 0): 4}, limit=3, wait_seconds=0.0)] == [4, 5, 6]
     assert [record.offset for record in await read_all(bus, topic, limit=1)] == list(range(10))
@@ -135,7 +147,7 @@ async def test_a_read_gives_at_most_what_was_asked_and_goes_on_from_any_offset(b
     assert await bus.read({}, wait_seconds=0.0) == []
 
 
-async def test_a_read_waits_for_news(bus: PostgresBus, topic: str) -> None:
+async def test_a_read_waits_for_news(bus: Bus, topic: str) -> None:
     waiting = asyncio.create_task(bus.read({(topic, 0): 0}, wait_seconds=30.0))
     done, _ = await asyncio.wait({waiting}, timeout=0.1)
     assert not done
@@ -143,7 +155,7 @@ async def test_a_read_waits_for_news(bus: PostgresBus, topic: str) -> None:
     assert [record.event for record in await asyncio.wait_for(waiting, 5)] == ["a#0"]
 
 
-async def test_an_unknown_topic_is_refused_and_nothing_of_the_batch_is_there(bus: PostgresBus, topic: str) -> None:
+async def test_an_unknown_topic_is_refused_and_nothing_of_the_batch_is_there(bus: Bus, topic: str) -> None:
     with pytest.raises(UnknownTopic, match=r"nowhere; run `mitra migrate`"):
         await bus.publish([*messages(topic, "a", 2), Message("test.nowhere", "a", "lost")])
     assert await read_all(bus, topic) == []
@@ -157,7 +169,7 @@ async def test_a_topic_made_by_another_client_is_found(open_bus: Open) -> None:
     assert len(await read_all(early, name)) == 1
 
 
-async def test_a_key_lives_in_the_partition_of_its_crc(bus: PostgresBus) -> None:
+async def test_a_key_lives_in_the_partition_of_its_crc(bus: Bus) -> None:
     name, partitions = f"test.{uuid4()}", 4
     await bus.create_topics([name], partitions=partitions)
     keys = [f"tenant:{number}" for number in range(40)]
@@ -171,7 +183,7 @@ async def test_a_key_lives_in_the_partition_of_its_crc(bus: PostgresBus) -> None
         assert offsets == list(range(len(offsets)))
 
 
-async def test_the_partition_that_is_furthest_behind_is_read_first(bus: PostgresBus) -> None:
+async def test_the_partition_that_is_furthest_behind_is_read_first(bus: Bus) -> None:
     name = f"test.{uuid4()}"
     await bus.create_topics([name], partitions=2)
     far, near = (next(k for k in map(str, range(99)) if zlib.crc32(k.encode()) % 2 == partition) for partition in (0, 1))
@@ -192,8 +204,30 @@ async def test_what_was_published_outlives_its_client(open_bus: Open, topic: str
     assert [record.offset for record in await read_all(second, topic)] == [0, 1, 2]
 
 
-async def test_nothing_is_published_for_nothing_and_nothing_before_the_start(bus: PostgresBus, topic: str) -> None:
+async def test_nothing_is_published_for_nothing_and_nothing_before_the_start(url: str, bus: Bus, topic: str) -> None:
     await bus.publish([])
     assert await bus.heads([topic]) == {(topic, 0): 0}
     with pytest.raises(RuntimeError, match="not started"):
-        await PostgresBus("postgresql:///nowhere").publish(messages(topic, "a", 1))
+        await bus_at(url).publish(messages(topic, "a", 1))
+
+
+async def test_missing_topics_are_named(bus: Bus, topic: str) -> None:
+    await bus.create_topics([f"{topic}.usual"], partitions=bus.usual_partitions)
+    await bus.check_topics([f"{topic}.usual"])
+    with pytest.raises(TopicsDiffer, match=r"test\.nowhere"):
+        await bus.check_topics([f"{topic}.usual", "test.nowhere"])
+
+
+async def test_whoever_joins_alone_owns_everything_and_reads_from_the_positions_that_it_names(bus: Bus, topic: str) -> None:
+    await bus.create_topics([f"{topic}.other"], partitions=3)
+    await bus.publish(messages(topic, "a", 5))
+    reader = await bus.join("alone", [topic, f"{topic}.other"])
+    try:
+        owned = await reader.owned()
+        assert owned == {(topic, 0), *((f"{topic}.other", partition) for partition in range(3))}
+        positions = dict.fromkeys(owned, 0) | {(topic, 0): 3}
+        assert [record.offset for record in await reader.read(positions, limit=1, wait_seconds=5.0)] == [3]
+        assert [record.offset for record in await reader.read(positions | {(topic, 0): 1}, wait_seconds=5.0)] == [1, 2, 3, 4]
+        assert await reader.read(positions | {(topic, 0): 5}, wait_seconds=0.0) == []
+    finally:
+        await reader.close()
