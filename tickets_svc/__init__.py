@@ -1,0 +1,1 @@
+"""The tickets service: what customers ask, who answers, and how fast."""

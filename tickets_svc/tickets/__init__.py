@@ -1,0 +1,1 @@
+"""Tickets: one case each, from the question to its solution."""

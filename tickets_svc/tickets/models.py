@@ -1,0 +1,61 @@
+"""The table of tickets, and the counter of their numbers."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.database import Base, Record
+
+
+class Ticket(Record, Base):
+    """A ticket. `subject_line` and the texts of the checklist are owner-held: they never enter an event."""
+
+    __tablename__ = "ticket"
+    __table_args__ = (
+        Index("uq_ticket_number", "tenant_id", "number", unique=True),
+        Index("ix_ticket_created", "tenant_id", "created_at", "id"),
+        Index("ix_ticket_updated", "tenant_id", "updated_at", "id"),
+        Index("ix_ticket_opened", "tenant_id", "opened_at", "id"),
+        Index("ix_ticket_contact", "tenant_id", "contact_id", "created_at", "id"),
+    )
+    number: Mapped[int]
+    subject_line: Mapped[str]
+    type: Mapped[str]
+    status: Mapped[str]
+    status_since: Mapped[datetime]
+    status_name: Mapped[str | None]
+    priority: Mapped[str]
+    queue_id: Mapped[UUID | None]
+    assignee_id: Mapped[UUID | None]
+    contact_id: Mapped[UUID | None]
+    organization_id: Mapped[UUID | None]
+    opened_at: Mapped[datetime]
+    channel: Mapped[str]
+    product_id: Mapped[UUID | None]
+    order_id: Mapped[UUID | None]
+    topic: Mapped[str | None]
+    tags: Mapped[list[str]]
+    watchers: Mapped[list[str]]
+    parent_id: Mapped[UUID | None]
+    links: Mapped[list[dict[str, Any]]]
+    checklist: Mapped[list[dict[str, Any]]]
+    complaint: Mapped[dict[str, Any] | None]
+    escalation_level: Mapped[int]
+    pending_until_at: Mapped[datetime | None]
+    first_responded_at: Mapped[datetime | None]
+    resolved_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    reopened_count: Mapped[int]
+    external_ids: Mapped[list[dict[str, Any]]]
+
+
+class TicketCounter(Base):
+    """The last number that a tenant's tickets were given."""
+
+    __tablename__ = "ticket_counter"
+    silent = True
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    last_number: Mapped[int]
