@@ -44,7 +44,9 @@ def create_app(manifest: Manifest, settings: Settings, *, clock: Clock = utc_now
     app.state.settings = settings
     app.state.database = database
     app.state.clock = clock
-    app.state.verifier = Verifier(KeyPairs.load(settings.keys_folder, deployable_of(manifest)), clock=clock)
+    keys = KeyPairs.load(settings.keys_folder, deployable_of(manifest))
+    app.state.verifier = Verifier(keys, clock=clock)
+    app.state.link_secret = keys.link_secret()
     problems.install(app)
     openapi.install(app)
     across = manifest.across(discover(settings.services_path)) if manifest.across is not None else ()

@@ -24,6 +24,7 @@ from services.identifiers import new_id
 from services.manifests import Manifest
 from services.problems import problem_of
 from services.routing import Router, SessionDep
+from services.settings import Settings
 from services.tenants import Tenant
 from services.wire import Output
 
@@ -76,13 +77,16 @@ class JobCancelled(Exception):
 
 @dataclass(frozen=True)
 class Work:
-    """What a job's handler gets: its key and arguments, and `report` to show progress and hear of a cancel."""
+    """What a job's handler gets: its key and arguments, and `report` to show progress and hear of a cancel. `settings` are those
+    of the process: where mail goes out, where other services answer.
+    """
 
     id: UUID
     kind: str
     key: str
     tenant_id: UUID
     arguments: dict[str, Any]
+    settings: Settings
     clock: Clock
     report: Callable[[int, dict[str, int]], Awaitable[None]]
 
@@ -155,12 +159,13 @@ class JobRunner:
     died are free at once; its effect and its completion are one transaction, so a job that was killed leaves nothing and runs again.
     """
 
-    def __init__(self, manifest: Manifest, database: Database, *, clock: Clock = utc_now) -> None:
+    def __init__(self, manifest: Manifest, database: Database, settings: Settings, *, clock: Clock = utc_now) -> None:
         self._service = manifest.name
         self._handlers: dict[str, JobHandler] = {**KIT_JOBS, **manifest.jobs}
         self._schedules: dict[str, float] = {**KIT_SCHEDULES, **manifest.schedules}
         self._actor = f"system:{manifest.package}"
         self._database = database
+        self._settings = settings
         self._clock = clock
 
     async def run(self) -> None:
@@ -244,7 +249,7 @@ class JobRunner:
         context = Context(job.tenant_id, job.actor, job.correlation_id, str(job.id))
         async with self._database.session(context if job.tenant_id != NO_TENANT else None) as session:
             session.info["clock"] = self._clock
-            work = Work(job.id, job.kind, job.key, job.tenant_id, job.arguments, self._clock, self._reporter(job.id))
+            work = Work(job.id, job.kind, job.key, job.tenant_id, job.arguments, self._settings, self._clock, self._reporter(job.id))
             result = await self._handlers[job.kind](session, work)
             done = await session.execute(update(Job).where(*_claim(job)).values(**self._completion(job, result)).returning(Job.id))
             if done.one_or_none() is None:

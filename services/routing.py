@@ -13,10 +13,12 @@ from services import idempotency
 from services.database import Context, Database
 from services.errors import Forbidden, Unauthenticated
 from services.failpoints import reach
+from services.links import SignedLinks
 from services.problems import MEDIA_TYPE, Problem
 from services.tokens import GATEWAY, Caller, Verifier
 
 PLATFORM = "platform"
+PUBLIC = "public"
 KEPT_HEADERS = ("etag", "mitra-version", "location")
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": description, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
@@ -37,7 +39,10 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 
 class TransactionalRoute(APIRoute):
-    """One request, one transaction, one commit before the response leaves; a keyed request is answered once."""
+    """One request, one transaction, one commit before the response leaves; a keyed request is answered once.
+
+    Who follows a link is nobody that we know, so its keys are not remembered.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -55,7 +60,7 @@ class TransactionalRoute(APIRoute):
 
 
 async def _run(request: Request, handle: Callable[[Request], Coroutine[Any, Any, Response]], scope: str | None) -> Response:
-    keyed = await _keyed(request)
+    keyed = await _keyed(request) if scope != PUBLIC else None
     if keyed is not None:
         if scope is not None:  # a stored answer is for those only who may do what was done
             check_scope(caller_of(request), scope)
@@ -93,6 +98,11 @@ def _contact_id(answer: idempotency.Answer) -> UUID | None:
     return UUID(found) if isinstance(found, str) else None
 
 
+def links_of(request: Request, purpose: str) -> SignedLinks:
+    """The signed links of one purpose that this service gives out."""
+    return SignedLinks(request.app.state.link_secret, purpose)
+
+
 def caller_of(request: Request) -> Caller:
     """Who calls, by the internal token. Raises Unauthenticated."""
     known: Caller | None = getattr(request.state, "caller", None)
@@ -118,8 +128,13 @@ def session_of(request: Request) -> AsyncSession:
     if known is not None:
         return known
     caller = caller_of(request)
+    return open_session(request, caller.tenant_id, caller.actor)
+
+
+def open_session(request: Request, tenant_id: UUID, actor: str) -> AsyncSession:
+    """The session of this request, bound to a tenant; the route commits it. A public operation opens its own, as its link says."""
     request_id = request.headers.get("x-request-id", "")
-    context = Context(caller.tenant_id, caller.actor, request_id, request_id, request.headers.get("traceparent"))
+    context = Context(tenant_id, actor, request_id, request_id, request.headers.get("traceparent"))
     database: Database = request.app.state.database
     session = database.session(context)
     session.info["clock"] = request.app.state.clock
@@ -177,15 +192,19 @@ class Router(APIRouter):
     def operation(
         self, method: str, path: str, *, name: str, scope: str, **options: Any
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Declare `method path` as the operation `<noun>.<name>` (its stable operation id), open to callers with `scope`."""
+        """Declare `method path` as the operation `<noun>.<name>` (its stable operation id), open to callers with `scope`.
+
+        The scope `internal` is for other services. `public` is for whoever follows a link of ours: such an operation knows no caller, reads
+        a signed token (`links_of`) and opens its session itself (`open_session`). Neither stands in the document for integrators.
+        """
         responses = {**PROBLEMS, **options.pop("responses", {})}
         return self.api_route(
             path,
             methods=[method],
             operation_id=f"{self.noun}.{name}",
-            dependencies=[Depends(needs(scope))],
+            dependencies=[] if scope == PUBLIC else [Depends(needs(scope))],
             responses=responses,
             openapi_extra={"x-scope": scope},
-            include_in_schema=scope != "internal",
+            include_in_schema=scope not in ("internal", PUBLIC),
             **options,
         )

@@ -16,7 +16,10 @@ class Settings(BaseSettings):
     bus_url: str = Field("", description="the bus: a PostgreSQL database, or kafka://host:port[,host:port][?replicas=3&partitions=12]")
     folder: Path = Field(Path(".mitra"), description="where the embedded server, the key pairs and the demo key live")
     services_path: str = Field("", description="further folders in which services stand, separated by ':'")
-    service_urls: dict[str, str] = Field(default_factory=dict, description="gateway: where each service answers, when not in this process")
+    service_urls: dict[str, str] = Field(
+        default_factory=dict,
+        description="where each service answers, when not in this process: asked by the gateway, and for contacts by the workers of others",
+    )
     host: str = "127.0.0.1"
     port: int = 8000
     pool_size: int = 10

@@ -1,5 +1,6 @@
 """Internal tokens: who acts, in which tenant, with which scopes, signed by the deployable that says so (Ed25519)."""
 
+import hmac
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,6 +63,11 @@ class KeyPairs:
     def sign(self, claims: dict[str, object]) -> str:
         """A compact token over `claims`."""
         return jwt.encode(claims, self._private, algorithm="EdDSA", headers={"kid": self.deployable})
+
+    def link_secret(self) -> str:
+        """The secret with which this deployable signs links; every process of it has the same, and nobody else can work it out."""
+        raw = self._private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+        return hmac.digest(raw, b"links", "sha256").hex()
 
     def public_key(self, deployable: str) -> Ed25519PublicKey | None:
         """The public key of a deployable, None for an unknown one."""

@@ -24,7 +24,7 @@ class Worker:
         self.relay = Relay(plain_url(settings.database(manifest.name)), bus, service=manifest.name)
         topics = consumed_topics(manifest, discover(settings.services_path))
         self.consumer = Consumer(manifest.name, self.database, bus, topics=topics, handlers=manifest.handlers, clock=clock)
-        self.jobs = JobRunner(manifest, self.database, clock=clock)
+        self.jobs = JobRunner(manifest, self.database, settings, clock=clock)
         self._consumes = bool(topics)
 
     async def close(self) -> None:

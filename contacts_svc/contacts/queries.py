@@ -92,7 +92,8 @@ async def _bearers(session: AsyncSession, clues: Clues) -> list[tuple[str, Seque
 
 async def reach(session: AsyncSession, ids: Sequence[UUID]) -> Reached:
     """How to reach each of the contacts (at most 500), archived ones too, and which of the ids are unknown."""
-    columns = (Contact.id, Contact.display_name, Contact.emails, Contact.phones, Contact.language, Contact.country, Contact.archived_at)
+    names = ("id", "display_name", "given_name", "family_name", "emails", "phones", "language", "time_zone", "country", "archived_at")
+    columns = (getattr(Contact, name) for name in names)
     rows = (await session.execute(select(*columns).where(Contact.id.in_(ids)).order_by(Contact.id))).mappings().all()
     known = {row["id"] for row in rows}
     contacts = [Reachable.model_validate({**row, "archived": row["archived_at"] is not None}) for row in rows]

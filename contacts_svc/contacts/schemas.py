@@ -265,9 +265,12 @@ class Reachable(Output):
 
     id: UUID
     display_name: str
+    given_name: str | None
+    family_name: str | None
     emails: list[EmailRead]
     phones: list[PhoneRead]
     language: str | None
+    time_zone: str | None
     country: str | None
     archived: bool
 

@@ -118,12 +118,15 @@ class Front:
             await _refuse(Unavailable("The keys cannot be read just now"), incoming, scope, receive, send)
 
     async def _forward(self, service: str, scope: Scope, receive: Receive, send: Send, *, incoming: Incoming) -> None:
-        caller = await self._ring.caller_of(incoming.token())
-        self._buckets.take(caller.actor, asyncio.get_running_loop().time())
-        check_length(incoming, self._own.most_body_bytes)
-        token = self._minter.mint(caller, self._audiences[service])
-        headers = [*incoming.passing, (b"authorization", b"Bearer " + token.encode()), (b"x-request-id", incoming.request_id)]
         path: str = scope["path"]
+        headers = [*incoming.passing, (b"x-request-id", incoming.request_id)]
+        if self._table.is_public(scope["method"], path):
+            self._buckets.take(f"address:{(scope.get('client') or ('',))[0]}", asyncio.get_running_loop().time())
+        else:
+            caller = await self._ring.caller_of(incoming.token())
+            self._buckets.take(caller.actor, asyncio.get_running_loop().time())
+            headers.append((b"authorization", b"Bearer " + self._minter.mint(caller, self._audiences[service]).encode()))
+        check_length(incoming, self._own.most_body_bytes)
         inside: Scope = {**scope, "headers": headers, "raw_path": quote(path, safe=PATH_SAFE).encode()}
         target = self._targets[service]
         if incoming.content_length is not None or not incoming.is_chunked:

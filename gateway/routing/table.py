@@ -1,10 +1,13 @@
 """The routing table: which service answers a path."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+
+from fastapi.routing import APIRoute
 
 from services.contracts import noun_of
 from services.manifests import Manifest
+from services.routing import PUBLIC
 from services.tokens import GATEWAY
 
 SOUND = re.compile(r"/v1(?:/(?!\.{1,2}(?:/|\Z))[^/\\\x00-\x1f\x7f]+)+")
@@ -22,6 +25,9 @@ class Table:
             for noun in manifest.nouns
             if noun.subject in {noun_of(contract.type) for contract in manifest.contracts}
         )
+        self._public = [
+            (frozenset(route.methods or ()), route.path_regex) for manifest in manifests for route in _routes(manifest) if _is_public(route)
+        ]
 
     def find(self, method: str, path: str) -> str | None:
         """The name of the service that answers `method path` (the path decoded), None where nobody does."""
@@ -32,3 +38,16 @@ class Table:
         if method == "GET" and len(parts) == 5 and parts[4] == "history" and segment in self._with_history:
             return GATEWAY
         return self._owners.get(segment)
+
+    def is_public(self, method: str, path: str) -> bool:
+        """Whether `method path` is a link of ours, which anybody may follow: the token in it is what counts."""
+        return any(method in methods and pattern.fullmatch(path) for methods, pattern in self._public)
+
+
+def _routes(manifest: Manifest) -> Iterator[APIRoute]:
+    for router in manifest.routers:
+        yield from (route for route in router.routes if isinstance(route, APIRoute))
+
+
+def _is_public(route: APIRoute) -> bool:
+    return (route.openapi_extra or {}).get("x-scope") == PUBLIC

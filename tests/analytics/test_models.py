@@ -150,7 +150,9 @@ async def test_the_sweep_asks_for_the_scores_of_every_tenant(mitra: Mitra, tenan
     before = (await analytics.get(f"/v1/customers/{contact_id}/summary")).json()
     mitra.clock.advance(days=30)
     async with mitra.session("analytics", None) as session:
-        work = Work(uuid4(), "score_sweep", "schedule", UUID(int=0), {}, mitra.clock, lambda *_: pytest.fail("nothing to report"))
+        work = Work(
+            uuid4(), "score_sweep", "schedule", UUID(int=0), {}, mitra.settings, mitra.clock, lambda *_: pytest.fail("nothing to report")
+        )
         assert (await sweep(session, work))["tenants"] == 1
         await session.commit()
     await settle(mitra)

@@ -75,7 +75,7 @@ async def test_other_services_learn_how_to_reach_contacts(mitra: Mitra, tenant_i
     internal = mitra.client("contacts", service(tenant_id), issuer="demo_svc")
     answer = await internal.post("/internal/contacts/resolve", json={"ids": [bo["id"], unknown, ann["id"], stranger["id"], ann["id"]]})
     assert answer.status_code == 200, answer.text
-    names = ("id", "display_name", "emails", "phones", "language", "country")
+    names = ("id", "display_name", "given_name", "family_name", "emails", "phones", "language", "time_zone", "country")
     assert answer.json() == {
         "contacts": [{name: ann[name] for name in names} | {"archived": False}, {name: bo[name] for name in names} | {"archived": True}],
         "missing": [unknown, stranger["id"]],

@@ -14,7 +14,7 @@ from tests.harness import Mitra
 
 def demo_with(mitra: Mitra, handler: Any) -> JobRunner:
     manifest: Manifest = next(m for m in mitra.manifests if m.name == "demo")
-    return JobRunner(replace(manifest, jobs={"again": handler}), mitra.databases["demo"], clock=mitra.clock)
+    return JobRunner(replace(manifest, jobs={"again": handler}), mitra.databases["demo"], mitra.settings, clock=mitra.clock)
 
 
 async def run_due(mitra: Mitra, runner: JobRunner) -> None:

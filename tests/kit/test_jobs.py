@@ -51,7 +51,7 @@ class Bench:
     async def runner(self, *, schedules: dict[str, float] | None = None, name: str = "runner", **handlers: JobHandler) -> JobRunner:
         database = Database(self.mitra.settings.database("demo"), pool_size=4, application_name=name)
         self._stack.push_async_callback(database.close)
-        return JobRunner(replace(demo, jobs=handlers, schedules=schedules or {}), database, clock=self.clock)
+        return JobRunner(replace(demo, jobs=handlers, schedules=schedules or {}), database, self.mitra.settings, clock=self.clock)
 
     async def ask(self, kind: str, key: str = "once", *, after: timedelta = timedelta(0), **arguments: Any) -> UUID:
         async with self.session() as session:

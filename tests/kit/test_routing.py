@@ -1,15 +1,20 @@
 """Scopes: what each covers, and who may call what."""
 
 from dataclasses import replace
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from demo_svc.manifest import manifest as demo
+from fastapi import Request
 
+from gateway.routing.table import Table
 from services.application import create_app
+from services.database import context_of
 from services.errors import Forbidden
-from services.routing import Router, allows, check_scope
-from services.tokens import Caller
+from services.links import SignedLinks
+from services.routing import Router, allows, check_scope, links_of, open_session
+from services.tokens import Caller, KeyPairs
 from tests.harness import Mitra
 
 PERSON = Caller(uuid4(), "user:1", None, frozenset({"things:write"}))
@@ -65,3 +70,38 @@ def test_an_operation_has_a_name_and_a_scope_in_the_document(mitra: Mitra) -> No
     operation = document["paths"]["/v1/parts"]["post"]
     assert (operation["operationId"], operation["x-scope"], operation["tags"]) == ("parts.create", "parts:write", ["parts"])
     assert operation["responses"]["403"]["content"]["application/problem+json"]["schema"] == {"$ref": "#/components/schemas/Problem"}
+
+
+def visited() -> Router:
+    """A page that whoever has our link may see."""
+    router = Router("visits", prefix="/v1/visits")
+
+    @router.operation("POST", "/{token}", name="follow", scope="public")
+    async def follow(request: Request, token: str) -> dict[str, str]:
+        link = links_of(request, "visit").read(token)
+        context = context_of(open_session(request, UUID(link["tenant_id"]), link["actor"]))
+        return {"tenant_id": str(context.tenant_id), "actor": context.actor}
+
+    return router
+
+
+async def test_whoever_has_a_link_of_ours_needs_no_token_and_acts_as_the_link_says(mitra: Mitra) -> None:
+    app = create_app(replace(demo, routers=[visited()]), mitra.settings)
+    links = SignedLinks(KeyPairs.load(mitra.settings.keys_folder, "demo_svc").link_secret(), "visit")
+    forged = SignedLinks(KeyPairs.load(mitra.settings.keys_folder, "contacts_svc").link_secret(), "visit")
+    wanted = {"tenant_id": str(uuid4()), "actor": "contact:7"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://mitra") as stranger:
+        for headers in ({}, {"Idempotency-Key": "k"}, {"Authorization": "Bearer rubbish"}):
+            answer = await stranger.post(f"/v1/visits/{links.sign(wanted)}", headers=headers)
+            assert (answer.status_code, answer.json()) == (200, wanted)
+        assert (await stranger.post(f"/v1/visits/{forged.sign(wanted)}")).status_code == 404
+    assert app.openapi()["paths"].keys().isdisjoint({"/v1/visits/{token}"})
+    await app.state.database.close()
+
+
+def test_the_door_knows_which_paths_are_links() -> None:
+    table = Table([replace(demo, routers=[visited()])])
+    assert table.is_public("POST", "/v1/visits/abc")
+    assert not table.is_public("GET", "/v1/visits/abc")
+    assert not table.is_public("POST", "/v1/visits/abc/more")
+    assert not table.is_public("POST", "/v1/things")

@@ -1,0 +1,124 @@
+"""The contacts resolver: how contacts are called and reached, asked of contacts by another service's worker at the moment of use.
+
+Never inside a write: what it answers is used and forgotten, not stored.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from uuid import UUID
+
+import httpx
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy.exc import SQLAlchemyError
+
+from services.application import create_app, deployable_of
+from services.clock import Clock, utc_now
+from services.manifests import get_manifest
+from services.settings import Settings
+from services.tokens import Caller, KeyPairs, Minter
+
+MOST_IDS = 500
+TIMEOUT_SECONDS = 10.0
+
+
+class ContactsDown(RuntimeError):
+    """Contacts does not answer just now: nothing is known of anybody, so whoever asked waits and asks again."""
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ResolvedEmail(_Answer):
+    """An e-mail address of a contact; only one whose status is `ok` is worth writing to."""
+
+    address: str
+    label: str | None
+    primary: bool
+    status: str
+
+
+class ResolvedPhone(_Answer):
+    """A telephone number of a contact."""
+
+    e164: str
+    label: str | None
+    primary: bool
+    do_not_call: bool
+
+
+class ResolvedContact(_Answer):
+    """How a contact is called and reached just now."""
+
+    id: UUID
+    display_name: str
+    given_name: str | None
+    family_name: str | None
+    emails: Sequence[ResolvedEmail]
+    phones: Sequence[ResolvedPhone]
+    language: str | None
+    time_zone: str | None
+    country: str | None
+    archived: bool
+
+    @property
+    def email(self) -> str | None:
+        """The address to write to: the primary one where it is sound, else the first that is, else none."""
+        sound = sorted((email for email in self.emails if email.status == "ok"), key=lambda email: not email.primary)
+        return sound[0].address if sound else None
+
+
+class ContactResolver:
+    """Asks for the contacts of any tenant, as the deployable whose worker this is."""
+
+    def __init__(self, client: httpx.AsyncClient, keys: KeyPairs, audience: str, *, clock: Clock) -> None:
+        self._client = client
+        self._deployable = keys.deployable
+        self._audience = audience
+        self._minter = Minter(keys, clock=clock)
+
+    async def resolve(self, tenant_id: UUID, contact_ids: Iterable[UUID]) -> Mapping[UUID, ResolvedContact]:
+        """Each contact that is known, archived ones too, in calls of 500; one that is not is absent. Raises ContactsDown."""
+        found: dict[UUID, ResolvedContact] = {}
+        wanted = list(dict.fromkeys(contact_ids))
+        for start in range(0, len(wanted), MOST_IDS):
+            found |= {contact.id: contact for contact in await self._ask(tenant_id, wanted[start : start + MOST_IDS])}
+        return found
+
+    async def _ask(self, tenant_id: UUID, contact_ids: Sequence[UUID]) -> list[ResolvedContact]:
+        caller = Caller(tenant_id, f"system:{self._deployable}", None, frozenset(), issuer=self._deployable)
+        headers = {"Authorization": f"Bearer {self._minter.mint(caller, self._audience)}"}
+        try:
+            answer = await self._client.post(
+                "/internal/contacts/resolve", json={"ids": [str(each) for each in contact_ids]}, headers=headers
+            )
+        except httpx.TransportError as error:
+            raise ContactsDown(f"contacts does not answer ({type(error).__name__})") from error
+        if answer.status_code == 429 or answer.status_code >= 500:
+            raise ContactsDown(f"contacts answers {answer.status_code}")
+        answer.raise_for_status()
+        return [ResolvedContact.model_validate(each) for each in answer.json()["contacts"]]
+
+
+@asynccontextmanager
+async def open_contact_resolver(settings: Settings, deployable: str, *, clock: Clock = utc_now) -> AsyncIterator[ContactResolver]:
+    """A resolver for the worker of `deployable` (`campaigns_svc`), with one client for as long as it is open.
+
+    It asks the address that `settings.service_urls` names for contacts; where there is none, as in `mitra up`, contacts' own application
+    answers inside this process. Raises ContactsDown where that cannot reach its database.
+    """
+    manifest = get_manifest("contacts", settings.services_path)
+    keys = KeyPairs.load(settings.keys_folder, deployable)
+    async with AsyncExitStack() as stack:
+        url = settings.service_urls.get(manifest.name, "")
+        transport = None
+        if not url:
+            app = create_app(manifest, settings, clock=clock)
+            try:
+                await stack.enter_async_context(app.router.lifespan_context(app))
+            except (SQLAlchemyError, OSError) as error:
+                raise ContactsDown(f"the database of contacts does not answer ({type(error).__name__})") from error
+            transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        client = httpx.AsyncClient(transport=transport, base_url=url or "http://contacts", timeout=TIMEOUT_SECONDS)
+        await stack.enter_async_context(client)
+        yield ContactResolver(client, keys, deployable_of(manifest), clock=clock)
