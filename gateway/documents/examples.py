@@ -22,9 +22,9 @@ def add_examples(document: Document, examples: dict[str, dict[str, Any]]) -> Doc
     for _, operation in operations_of(document):
         example = examples.get(operation.get("operationId", ""), {})
         answers = [answer for status, answer in operation.get("responses", {}).items() if status.startswith("2")]
-        for part, holders in (("request", [operation.get("requestBody", {})]), ("answer", answers)):
-            for holder in holders:
-                media = holder.get("content", {}).get("application/json")
-                if media is not None and part in example:
-                    media["example"] = example[part]
+        holders = [("request", operation.get("requestBody", {})), *(("answer", answer) for answer in answers)]
+        for part, holder in holders:
+            media = holder.get("content", {}).get("application/json")
+            if media is not None and part in example:
+                media["example"] = example[part]
     return document
