@@ -1,5 +1,7 @@
 """What the pipeline service is."""
 
+from pipeline_svc.activities import movements as activity_movements
+from pipeline_svc.activities import routes as activities
 from pipeline_svc.consumers import HANDLERS
 from pipeline_svc.imports.command import imports
 from pipeline_svc.orders import routes as orders
@@ -7,6 +9,7 @@ from pipeline_svc.pipelines import routes as pipelines
 from pipeline_svc.products import routes as products
 from pipeline_svc.reasons import routes as reasons
 from services.events import pipeline as events
+from services.events import pipeline_activities as activity_events
 from services.events import pipeline_catalogue as catalogue
 from services.manifests import Manifest, Noun
 
@@ -14,9 +17,30 @@ manifest = Manifest(
     name="pipeline",
     package="pipeline_svc",
     port=8012,
-    nouns=[Noun("order", "orders"), Noun("pipeline", "pipelines"), Noun("product", "products"), Noun("reason", "reasons")],
-    routers=[orders.router, pipelines.router, products.router, reasons.router],
+    nouns=[
+        Noun("activity", "activities"),
+        Noun("order", "orders"),
+        Noun("pipeline", "pipelines"),
+        Noun("product", "products"),
+        Noun("reason", "reasons"),
+    ],
+    routers=[
+        activities.router,
+        orders.router,
+        pipelines.router,
+        products.router,
+        reasons.router,
+    ],
     contracts=[
+        activity_events.ActivityPlanned,
+        activity_events.ActivityUpdated,
+        activity_events.ActivityRescheduled,
+        activity_events.ActivityStarted,
+        activity_events.ActivityCompleted,
+        activity_events.ActivityCancelled,
+        activity_events.ActivityOverdue,
+        activity_events.ActivityArchived,
+        activity_events.ActivityRestored,
         events.OrderCreated,
         events.OrderPlaced,
         events.OrderChanged,
@@ -48,5 +72,6 @@ manifest = Manifest(
     ],
     consumes=["crm.contacts", "crm.analytics", "crm.platform"],
     handlers=HANDLERS,
+    jobs={"activity_overdue": activity_movements.mark_overdue},
     commands={"import": imports},
 )

@@ -29,6 +29,7 @@ ORDER: dict[str, Any] = {
     "currency": "EUR",
     "lines": [{"description": TEXT, "quantity": 1, "unit_price_minor": 100}],
 }
+ACTIVITY = {"kind": "visit", "subject": TEXT, "notes": TEXT}
 SIGNS = (CANARY, CANARY.lower(), "12345678", "1901-02-03")
 KEPT = {
     "bus": ["bus_record"],
@@ -65,6 +66,9 @@ async def test_no_canary_leaves_its_owner(door: Door, capfd: pytest.CaptureFixtu
     order = (await client.post("/v1/orders", json=ORDER | {"contact_id": contact_id})).json()
     for verb in ("place", "pay", "refund"):
         assert (await client.post(f"/v1/orders/{order['id']}/{verb}", json={})).is_success
+    visit = (await client.post("/v1/activities", json=ACTIVITY | {"contact_ids": [contact_id]})).json()
+    for verb, said in (("start", {}), ("complete", {"outcome": TEXT})):
+        assert (await client.post(f"/v1/activities/{visit['id']}/{verb}", json=said)).is_success
     assert (await client.post("/v1/users", json={"email": f"b{EMAIL}", "name": TEXT})).status_code == 201
     refused = [
         await client.post("/v1/contacts", json=CONTACT | {"emails": [{"address": TEXT}]}),

@@ -1,0 +1,1 @@
+"""Activities: tasks, calls, meetings, visits and their kin, from plan to done."""
