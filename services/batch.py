@@ -192,3 +192,8 @@ def _all_or_nothing(answers: dict[int, Outcome | Refusal]) -> Invalid:
     refused = [(index, answer) for index, answer in sorted(answers.items()) if isinstance(answer, Refusal)]
     found = [invalid_field(f"/operations/{index}", refusal.code, refusal.detail).errors[0] for index, refusal in refused]
     return Invalid(f"{len(refused)} of {len(answers)} operations were refused, so none was carried out", code="batch_refused", errors=found)
+
+
+async def refuse_upserts(_session: AsyncSession, items: Sequence[tuple[ExternalId, Any]]) -> list[Outcome | Refusal]:
+    """The upserts of a noun whose records bear no external ids."""
+    return [Invalid("Records of this noun bear no external ids: create or update them", code="no_external_ids") for _ in items]

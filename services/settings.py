@@ -24,6 +24,7 @@ class Settings(BaseSettings):
     port: int = 8000
     pool_size: int = 10
     log_level: str = "info"
+    public_url: str = Field("", description="where the door is reached from outside, for links in mails; empty: http://host:port")
     smtp_url: str = Field("", description="the mail server, smtp://user:password@host:port or smtps://…; empty: mail waits")
     fail_points: dict[str, float] = Field(default_factory=dict, description="tests only: named points at which the process kills itself")
     fail_seed: int | None = None
@@ -35,6 +36,11 @@ class Settings(BaseSettings):
     def owner_database(self, service: str) -> str:
         """The SQLAlchemy URL of a service's database as mitra_owner."""
         return self.owner_database_url.replace("{service}", service)
+
+    @property
+    def door(self) -> str:
+        """The address of the door for those outside, without a slash at its end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
     @property
     def keys_folder(self) -> Path:

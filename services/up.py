@@ -77,7 +77,7 @@ class Company:
 
     def __init__(self, settings: Settings, port: int) -> None:
         self.url = f"http://{settings.host}:{port}"
-        self._settings = settings
+        self._settings = settings.model_copy(update={"public_url": settings.public_url or self.url})
         self._port = port
         self._stopping = asyncio.Event()
         self.processes: dict[str, asyncio.subprocess.Process] = {}
@@ -142,7 +142,7 @@ async def _is_ready(client: httpx.AsyncClient) -> bool:
 def environment(settings: Settings) -> dict[str, str]:
     """The environment in which a child process finds the same settings."""
     found = dict(os.environ)
-    for name in ("database_url", "owner_database_url", "bus_url", "services_path", "host", "log_level", "smtp_url"):
+    for name in ("database_url", "owner_database_url", "bus_url", "services_path", "host", "log_level", "smtp_url", "public_url"):
         found[f"MITRA_{name.upper()}"] = str(getattr(settings, name))
     found["MITRA_FOLDER"] = str(Path(settings.folder).resolve())
     return found

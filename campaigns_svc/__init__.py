@@ -1,0 +1,1 @@
+"""Campaigns: who is written to, what they are sent, who is left alone, and what came of it."""

@@ -1,0 +1,1 @@
+"""Senders: in whose name mail goes out, and how much of it."""

@@ -1,0 +1,1 @@
+"""Suppressions: addresses that nothing is sent to, kept as keyed hashes alone."""
