@@ -1,6 +1,11 @@
 """What the gateway is."""
 
+from collections.abc import Sequence
+
+from fastapi import APIRouter
+
 from gateway.consumers import HANDLERS
+from gateway.customers import routes as customers
 from gateway.demo.command import demo
 from gateway.demo.starting import first_start
 from gateway.identity import routes as identity
@@ -11,6 +16,11 @@ from gateway.stream import routes as stream
 from gateway.tenants import routes as tenants
 from services.events import platform
 from services.manifests import EVERY_TOPIC, Manifest, Noun
+
+
+def _across(manifests: Sequence[Manifest]) -> list[APIRouter]:
+    return [*journal.history_routers(manifests), customers.timeline_router(manifests)]
+
 
 manifest = Manifest(
     name="gateway",
@@ -30,7 +40,7 @@ manifest = Manifest(
     ],
     consumes=EVERY_TOPIC,
     handlers=HANDLERS,
-    across=journal.history_routers,
+    across=_across,
     front=build_front,
     commands={"demo": demo},
     first_start=first_start,

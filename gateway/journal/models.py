@@ -39,3 +39,18 @@ class JournalEntry(Base):
     sequence: Mapped[int]
     recorded_at: Mapped[datetime]
     event: Mapped[str] = mapped_column(Text)
+
+
+class JournalMention(Base):
+    """That an event of the journal names a contact; when it happened and what it befell stand here too, so that they can be asked for."""
+
+    __tablename__ = "journal_mention"
+    __table_args__ = (Index("ix_journal_mention_time", "tenant_id", "contact_id", "occurred_at", "event_id"),)
+    silent = True
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    contact_id: Mapped[UUID] = mapped_column(primary_key=True)
+    event_id: Mapped[UUID] = mapped_column(primary_key=True)
+    seq: Mapped[int]
+    noun: Mapped[str]
+    type: Mapped[str]
+    occurred_at: Mapped[datetime]

@@ -11,6 +11,7 @@ from services.database import context_of
 from services.deliveries import Delivery
 
 from .models import JournalHead
+from .rules import contacts_named
 
 SUBJECTS = bindparam("subjects", type_=ARRAY(Text))
 SEQUENCES = bindparam("sequences", type_=ARRAY(BigInteger))
@@ -38,9 +39,25 @@ WITH ORDINALITY AS batch (event_id, type, subject, sequence, recorded_at, event,
     bindparam("events", type_=ARRAY(Text)),
 )
 
+MENTION = text("""
+INSERT INTO journal_mention (tenant_id, contact_id, event_id, seq, noun, type, occurred_at)
+SELECT :tenant_id, contact_id, event_id, :before + place, noun, type, occurred_at
+FROM unnest(:contact_ids, :event_ids, :places, :nouns, :types, :occurred_ats)
+AS batch (contact_id, event_id, place, noun, type, occurred_at)
+""").bindparams(
+    TENANT,
+    bindparam("before", type_=BigInteger),
+    bindparam("contact_ids", type_=ARRAY(Uuid)),
+    bindparam("event_ids", type_=ARRAY(Uuid)),
+    bindparam("places", type_=ARRAY(BigInteger)),
+    bindparam("nouns", type_=ARRAY(Text)),
+    bindparam("types", type_=ARRAY(Text)),
+    bindparam("occurred_ats", type_=ARRAY(DateTime(timezone=True))),
+)
+
 
 async def on_event(session: AsyncSession, deliveries: Sequence[Delivery]) -> None:
-    """Append the events of one tenant to its journal, in the consumer's transaction.
+    """Append the events of one tenant to its journal, and whom they name, in the consumer's transaction.
 
     The head moves by as many as are new and stays locked until the commit, so that `seq` has no gaps and no reader sees n before n - 1,
     however many writers there are. The consumer hands each event over once; one that the journal has nevertheless (its consumer was
@@ -54,7 +71,9 @@ async def on_event(session: AsyncSession, deliveries: Sequence[Delivery]) -> Non
     statement = upsert(JournalHead).values(tenant_id=tenant_id, generation=1, seq=len(fresh))
     statement = statement.on_conflict_do_update(index_elements=["tenant_id"], set_={"seq": JournalHead.seq + statement.excluded.seq})
     last = (await session.execute(statement.returning(JournalHead.seq))).scalar_one()
-    await session.execute(APPEND, {"tenant_id": tenant_id, "before": last - len(fresh), **_columns(fresh)})
+    place = {"tenant_id": tenant_id, "before": last - len(fresh)}
+    await session.execute(APPEND, place | _columns(fresh))
+    await session.execute(MENTION, place | _mentions(fresh))
 
 
 async def _find_known(session: AsyncSession, tenant_id: UUID, deliveries: Sequence[Delivery]) -> set[tuple[str, int]]:
@@ -72,4 +91,20 @@ def _columns(deliveries: Sequence[Delivery]) -> dict[str, list[object]]:
         "sequences": [envelope.sequence for envelope in envelopes],
         "recorded_ats": [envelope.recorded_at for envelope in envelopes],
         "events": [delivery.raw for delivery in deliveries],
+    }
+
+
+def _mentions(deliveries: Sequence[Delivery]) -> dict[str, list[object]]:
+    named = [
+        (UUID(contact_id), place, delivery.envelope)
+        for place, delivery in enumerate(deliveries, start=1)
+        for contact_id in contacts_named(delivery.envelope.subject, delivery.envelope.data.get("state", {}))
+    ]
+    return {
+        "contact_ids": [contact_id for contact_id, _, _ in named],
+        "event_ids": [envelope.id for _, _, envelope in named],
+        "places": [place for _, place, _ in named],
+        "nouns": [envelope.subject.partition("/")[0] for _, _, envelope in named],
+        "types": [envelope.type for _, _, envelope in named],
+        "occurred_ats": [envelope.time for _, _, envelope in named],
     }

@@ -82,11 +82,12 @@ async def list_history(session: AsyncSession, noun: str, record_id: UUID, *, pag
     found = (await session.execute(statement)).all()
     if not found and cursor is None:
         raise NotFound(f"The journal knows no {noun} {record_id}")
-    items = [_version(seq, Envelope.from_json(event)) for seq, event in found[:page_size]]
+    items = [version_of(seq, Envelope.from_json(event)) for seq, event in found[:page_size]]
     return History(items=items, next_cursor=str(items[-1].version) if len(found) > page_size else None)
 
 
-def _version(seq: int, envelope: Envelope) -> Version:
+def version_of(seq: int, envelope: Envelope) -> Version:
+    """An event of the journal as a version of its subject."""
     return Version(
         seq=seq,
         type=envelope.type,

@@ -1,13 +1,17 @@
-"""Positions in a journal and patterns of event types."""
+"""Positions in a journal, patterns of event types, and whom an event names."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from services.errors import Gone, invalid_field
 
 POSITION = re.compile(r"(?:g([0-9]{1,9})-)?([0-9]{1,18})")
 PATTERN = re.compile(r"\*|[a-z][a-z0-9_.]{0,126}\*?")
 MOST_PATTERNS = 50
+CONTACTS = ("contact", "customer")
+NAMING = ("contact_id", "from_contact_id", "to_contact_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +56,12 @@ def read_types(text: str) -> TypePatterns:
         return TypePatterns()
     names = tuple(pattern for pattern in patterns if not pattern.endswith("*"))
     return TypePatterns(names, tuple(pattern[:-1] for pattern in patterns if pattern.endswith("*")))
+
+
+def contacts_named(subject: str, state: Mapping[str, Any]) -> list[str]:
+    """The ids of the contacts that an event is about: its subject where that is one, and those that the state of its subject names."""
+    noun, _, own_id = subject.partition("/")
+    named = {own_id} if noun in CONTACTS else set()
+    named.update(state[field] for field in NAMING if state.get(field))
+    named.update(state.get("contact_ids") or ())
+    return sorted(named)

@@ -12,10 +12,11 @@ from services.tokens import GATEWAY
 
 SOUND = re.compile(r"/v1(?:/(?!\.{1,2}(?:/|\Z))[^/\\\x00-\x1f\x7f]+)+")
 """Decoded paths that mean the same to everybody: no empty part, no `.` or `..`, no backslash, no control character."""
+TIMELINE = ("customers", "timeline")
 
 
 class Table:
-    """Made from the manifests: the first segment after /v1 decides, but histories are the gateway's, whoever owns the noun."""
+    """Made from the manifests: the first segment after /v1 decides, but histories and the timeline are the gateway's own."""
 
     def __init__(self, manifests: Sequence[Manifest]) -> None:
         self._owners = {segment: manifest.name for manifest in manifests for segment in manifest.segments}
@@ -35,13 +36,16 @@ class Table:
             return None
         parts = path.split("/", 5)
         segment = parts[2]
-        if method == "GET" and len(parts) == 5 and parts[4] == "history" and segment in self._with_history:
+        if method == "GET" and len(parts) == 5 and self._is_ours(segment, parts[4]):
             return GATEWAY
         return self._owners.get(segment)
 
     def is_public(self, method: str, path: str) -> bool:
         """Whether `method path` is a link of ours, which anybody may follow: the token in it is what counts."""
         return any(method in methods and pattern.fullmatch(path) for methods, pattern in self._public)
+
+    def _is_ours(self, segment: str, last: str) -> bool:
+        return (last == "history" and segment in self._with_history) or (segment, last) == TIMELINE
 
 
 def _routes(manifest: Manifest) -> Iterator[APIRoute]:

@@ -40,6 +40,7 @@ plain("events.list", "GET", "/v1/events")
 plain("events.latest", "GET", "/v1/events/latest")
 FOUND = {"name": "Third", "time_zone": "UTC", "currency": "USD", "admin": {"email": "c@example.com", "name": "C"}}
 plain("tenants.create", "POST", "/v1/tenants", FOUND)
+on("customers.timeline", "GET", "/v1/customers/{}/timeline", World.customer)
 history_of("tenants", _tenant)
 history_of("users", _user)
 history_of("teams", _team)

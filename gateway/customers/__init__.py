@@ -1,0 +1,1 @@
+"""What the gateway itself tells of a customer, from the journal."""
