@@ -18,8 +18,8 @@ help: ## This list
 run: $(INSTALLED) ## Everything on one machine, with a demo company the first time
 	$(BIN)/mitra up $(ARGS)
 
-test: $(INSTALLED) ## All tests but those of `make check`; ARGS= goes to pytest
-	$(BIN)/python -m pytest --ignore=tests/architecture --ignore=tests/kit/test_migrations.py $(ARGS)
+test: $(INSTALLED) ## All tests but those of `make check`, on two cores; ARGS= goes to pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/architecture --ignore=tests/kit/test_migrations.py $(ARGS)
 
 check: $(INSTALLED) ## Style, types, imports, architecture, and tables as their migrations make them
 	$(BIN)/ruff check

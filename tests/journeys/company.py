@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,8 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-
-from services.serving import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 READY_SECONDS = 120.0
@@ -93,7 +92,9 @@ def fresh_folder() -> Iterator[Path]:
 
 def launch(folder: Path, *, demo: bool = False) -> Company:
     """`mitra up` in `folder`, not yet ready; who launches it ends it."""
-    port = free_port("127.0.0.1", 8100)
+    with socket.socket() as probe:  # any port that is free: another run may look for one at the same moment
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     with (folder / LOG).open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "services.command", "up", *([] if demo else ["--no-demo"])],

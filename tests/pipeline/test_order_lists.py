@@ -5,12 +5,11 @@ from typing import Any
 import httpx
 import pytest
 
-from services.identifiers import new_id
 from tests.harness import Mitra
 from tests.pipeline import make
 
-OWNER = str(new_id())
-CONTACT = str(new_id())
+OWNER = "0190a0a0-0000-7000-8000-000000000007"
+CONTACT = "0190a0a0-0000-7000-8000-000000000008"
 BODIES: dict[str, dict[str, Any]] = {
     "draft": make.order(number="D-1", tags=["draft"]),
     "small": make.placed(number="S-1", lines=None, total_minor=5, placed_at="2026-01-01T22:30:00Z", contact_id=CONTACT),
