@@ -1,9 +1,9 @@
 """What analytics does with the events of others: each class, and its handlers in order."""
 
-from analytics_svc.customers.operations import on_order, on_tenant
+from analytics_svc.customers.operations import on_order, on_signal, on_tenant
 from services import tenants
 from services.deliveries import Handlers
-from services.events import pipeline, platform
+from services.events import pipeline, pipeline_activities, platform, tickets
 
 HANDLERS: Handlers = {
     platform.TenantCreated: [tenants.on_tenant, on_tenant],
@@ -16,4 +16,13 @@ HANDLERS: Handlers = {
     pipeline.OrderReturned: [on_order],
     pipeline.OrderCompleted: [on_order],
     pipeline.OrderCancelled: [on_order],
+    pipeline_activities.ActivityCompleted: [on_signal],
+    tickets.TicketOpened: [on_signal],
+    tickets.TicketUpdated: [on_signal],
+    tickets.TicketStatusChanged: [on_signal],
+    tickets.TicketResolved: [on_signal],
+    tickets.TicketReopened: [on_signal],
+    tickets.TicketClosed: [on_signal],
+    tickets.TicketArchived: [on_signal],
+    tickets.TicketRestored: [on_signal],
 }

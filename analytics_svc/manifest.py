@@ -1,5 +1,6 @@
 """What the analytical service is."""
 
+from analytics_svc.churn import routes as churn
 from analytics_svc.consumers import HANDLERS
 from analytics_svc.customers import routes as customers
 from analytics_svc.customers.command import value
@@ -14,9 +15,9 @@ manifest = Manifest(
     package="analytics_svc",
     port=8015,
     nouns=[Noun("customer", "customers"), Noun("model", "models")],
-    routers=[customers.router, model_routes.router],
+    routers=[customers.router, churn.router, model_routes.router],
     contracts=[CustomerScored, ModelTrained, ModelPromoted, ModelRetired],
-    consumes=["crm.pipeline", "crm.platform"],
+    consumes=["crm.pipeline", "crm.platform", "crm.tickets"],
     handlers=HANDLERS,
     jobs={
         "fit_models": models.fit_models,

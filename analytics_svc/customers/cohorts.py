@@ -14,7 +14,7 @@ from analytics_svc.scores.rules import Cohort
 from . import purchases
 from .models import CustomerStats
 
-MONEY = ("spend_days", "spend_minor", "revenue_minor", "costed_revenue_minor", "costed_margin_minor")
+MONEY = ("spend_days", "spend_minor", "revenue_minor", "costed_revenue_minor", "costed_margin_minor", "last_spend_minor")
 
 
 async def load_cohort(

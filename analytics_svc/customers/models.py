@@ -29,5 +29,6 @@ class CustomerStats(Base):
     orders: Mapped[int]
     orders_without_rate: Mapped[int]
     revenue_minor: Mapped[int]
+    last_spend_minor: Mapped[int]
     costed_revenue_minor: Mapped[int]
     costed_margin_minor: Mapped[int]

@@ -1,4 +1,4 @@
-"""Keeping the customers: the handlers that turn order events into facts, and facts into statistics."""
+"""Keeping the customers: the handlers that turn events into facts, and facts into statistics."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from sqlalchemy import Text, Uuid, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from analytics_svc.facts.models import Fact
-from analytics_svc.facts.operations import add_order_facts
+from analytics_svc.facts.operations import add_order_facts, add_signal_facts
 from analytics_svc.scores.operations import ask_for_scores
 from services.database import context_of
 from services.deliveries import Delivery
@@ -19,17 +19,17 @@ ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7107, hashtext(:tenant))")
 RECOMPUTE = text(
     """
 INSERT INTO customer_stats (tenant_id, contact_id, currency, first_on, last_on, purchase_days, repeat_days, spend_days, spend_minor,
-                            orders, orders_without_rate, revenue_minor, costed_revenue_minor, costed_margin_minor)
+                            orders, orders_without_rate, revenue_minor, last_spend_minor, costed_revenue_minor, costed_margin_minor)
 SELECT :tenant_id, listed.contact_id, currency, first_on, last_on, coalesce(purchase_days, 0), coalesce(repeat_days, 0),
        coalesce(spend_days, 0), coalesce(spend_minor, 0), coalesce(orders, 0), coalesce(orders_without_rate, 0),
-       coalesce(revenue_minor, 0), coalesce(costed_revenue_minor, 0), coalesce(costed_margin_minor, 0)
+       coalesce(revenue_minor, 0), coalesce(last_spend_minor, 0), coalesce(costed_revenue_minor, 0), coalesce(costed_margin_minor, 0)
 FROM /*listed*/ LEFT JOIN (/*statistics*/) AS found ON found.contact_id = listed.contact_id
 ON CONFLICT (tenant_id, contact_id) DO UPDATE SET
     (currency, first_on, last_on, purchase_days, repeat_days, spend_days, spend_minor,
-     orders, orders_without_rate, revenue_minor, costed_revenue_minor, costed_margin_minor) =
+     orders, orders_without_rate, revenue_minor, last_spend_minor, costed_revenue_minor, costed_margin_minor) =
     (excluded.currency, excluded.first_on, excluded.last_on, excluded.purchase_days, excluded.repeat_days, excluded.spend_days,
-     excluded.spend_minor, excluded.orders, excluded.orders_without_rate, excluded.revenue_minor, excluded.costed_revenue_minor,
-     excluded.costed_margin_minor)
+     excluded.spend_minor, excluded.orders, excluded.orders_without_rate, excluded.revenue_minor, excluded.last_spend_minor,
+     excluded.costed_revenue_minor, excluded.costed_margin_minor)
 """.replace("/*listed*/", LISTED).replace("/*statistics*/", statistics_sql(of_listed=True))
 ).bindparams(bindparam("tenant_id", type_=Uuid), bindparam("contact_ids", type_=Text))
 
@@ -39,6 +39,13 @@ async def on_order(session: AsyncSession, deliveries: Sequence[Delivery]) -> Non
     contact_ids = await add_order_facts(session, deliveries)
     await recompute_customers(session, contact_ids)
     await ask_for_scores(session, contact_ids)
+
+
+async def on_signal(session: AsyncSession, deliveries: Sequence[Delivery]) -> None:
+    """Add the facts of events that say something of a customer without being a purchase, and have the customer scored."""
+    contact_ids = await add_signal_facts(session, deliveries)
+    if contact_ids:
+        await ask_for_scores(session, contact_ids)
 
 
 async def on_tenant(session: AsyncSession, _deliveries: Sequence[Delivery]) -> None:

@@ -38,7 +38,7 @@ WITH home AS MATERIALIZED (
                 ELSE coalesce(div(margin_minor::numeric * kept_minor, nullif(amount_minor, 0)), 0)::bigint END AS margin_minor
     FROM kept
 ), days AS (
-    SELECT contact_id, day, min(day) OVER (PARTITION BY contact_id) AS first_on,
+    SELECT contact_id, day, min(day) OVER (PARTITION BY contact_id) AS first_on, max(day) OVER (PARTITION BY contact_id) AS last_on,
            count(*) AS orders,
            count(*) FILTER (WHERE NOT is_rated) AS orders_without_rate,
            sum(amount_minor) FILTER (WHERE is_rated) AS revenue_minor,
@@ -53,13 +53,15 @@ WITH home AS MATERIALIZED (
            sum(orders)::bigint AS orders,
            sum(orders_without_rate)::bigint AS orders_without_rate,
            sum(revenue_minor) AS revenue_minor,
+           sum(revenue_minor) FILTER (WHERE day = last_on) AS last_spend_minor,
            sum(costed_revenue_minor) AS costed_revenue_minor,
            sum(costed_margin_minor) AS costed_margin_minor
     FROM days
     GROUP BY contact_id
 )
 SELECT contact_id, (SELECT currency FROM home) AS currency, first_on, last_on, purchase_days, purchase_days - 1 AS repeat_days,
-       spend_days, /*spend_minor*/, orders, orders_without_rate, /*revenue_minor*/, /*costed_revenue_minor*/, /*costed_margin_minor*/
+       spend_days, /*spend_minor*/, orders, orders_without_rate, /*revenue_minor*/, /*last_spend_minor*/, /*costed_revenue_minor*/,
+       /*costed_margin_minor*/
 FROM sums
 """
 ALL_FACTS = "fact AS known"
@@ -69,7 +71,7 @@ BOUNDED = "greatest(least(coalesce(name, 0), most), -most)::bigint AS name".repl
 COLUMNS = {"contact_id": Uuid, "currency": Text, "first_on": Date, "last_on": Date} | dict.fromkeys(
     (
         *("purchase_days", "repeat_days", "spend_days", "spend_minor", "orders", "orders_without_rate"),
-        *("revenue_minor", "costed_revenue_minor", "costed_margin_minor"),
+        *("revenue_minor", "last_spend_minor", "costed_revenue_minor", "costed_margin_minor"),
     ),
     BigInteger,
 )

@@ -77,12 +77,9 @@ async def get_value(session: AsyncSession, contact_id: UUID, query: ValueQuery) 
     Raises Invalid for a day in the future, NoPurchaseKnown, NotFound for an unknown model, NoModelYet, Unavailable.
     """
     tenant = await get_tenant(session)
-    as_of = _day_asked(query, tenant, at=now(session))
-    known_at = max(query.known_at, EPOCH) if query.known_at is not None and query.known_at < now(session) else None
-    statement = purchases.statistics(contact_ids=[contact_id], as_of=as_of, known_at=known_at)
-    bought = (await session.execute(statement)).mappings().one_or_none()
-    if bought is None:
-        raise NoPurchaseKnown(f"No purchase of {contact_id} by {as_of} is known")
+    as_of = day_asked(query.as_of, tenant, at=now(session))
+    known_at = instant_asked(query.known_at, at=now(session))
+    bought = await get_statistics(session, contact_id, as_of=as_of, known_at=known_at)
     models = await choose_models(session, query.model_id)
     valuer = valuer_of(*models, currency=tenant.currency)
     cohort = one_customer(bought, as_of)
@@ -110,15 +107,30 @@ async def get_value(session: AsyncSession, contact_id: UUID, query: ValueQuery) 
         **{name: bought[name] for name in ("first_on", "last_on", "orders", "orders_without_rate")},
         models=[UsedModel.model_validate(model) for model in models],
         in_sample=any(model.window_to > as_of for model in models),
-        position=await _position(session, contact_id, as_of=as_of, known_at=known_at),
+        position=await get_position(session, contact_id, as_of=as_of, known_at=known_at),
     )
 
 
-def _day_asked(query: ValueQuery, tenant: Tenant, *, at: datetime) -> date:
+def day_asked(as_of: date | None, tenant: Tenant, *, at: datetime) -> date:
+    """The day that is asked for, or today where the tenant is. Raises Invalid for a day in the future."""
     today = business_day(tenant, at)
-    if query.as_of is not None and query.as_of > today:
+    if as_of is not None and as_of > today:
         raise invalid_field("#query/as_of", "in_the_future", f"It is {today} where the tenant is; what comes after is not known")
-    return query.as_of or today
+    return as_of or today
+
+
+def instant_asked(known_at: datetime | None, *, at: datetime) -> datetime | None:
+    """The instant that is asked for, or None where all that is known now counts."""
+    return max(known_at, EPOCH) if known_at is not None and known_at < at else None
+
+
+async def get_statistics(session: AsyncSession, contact_id: UUID, *, as_of: date, known_at: datetime | None) -> Mapping[Any, Any]:
+    """The statistics of a customer as of a day, as known at an instant. Raises NoPurchaseKnown."""
+    statement = purchases.statistics(contact_ids=[contact_id], as_of=as_of, known_at=known_at)
+    bought = (await session.execute(statement)).mappings().one_or_none()
+    if bought is None:
+        raise NoPurchaseKnown(f"No purchase of {contact_id} by {as_of} is known")
+    return bought
 
 
 def one_customer(bought: Mapping[Any, Any], as_of: date) -> Cohort:
@@ -128,7 +140,8 @@ def one_customer(bought: Mapping[Any, Any], as_of: date) -> Cohort:
     return Cohort([bought["contact_id"]], *np.array(numbers, dtype=np.int64).reshape(-1, 1))
 
 
-async def _position(session: AsyncSession, contact_id: UUID, *, as_of: date, known_at: datetime | None) -> FactsPosition:
+async def get_position(session: AsyncSession, contact_id: UUID, *, as_of: date, known_at: datetime | None) -> FactsPosition:
+    """How far the facts of a customer reach."""
     statement = select(func.count(), func.max(Fact.recorded_at)).where(Fact.contact_id == contact_id, Fact.occurred_on <= as_of)
     if known_at is not None:
         statement = statement.where(Fact.recorded_at <= known_at)

@@ -39,8 +39,8 @@ class Statistics:
 
     `repeat_days` are the purchase days after the first (x). `spend_days` are the repeat days on which every order's amount is known
     in the tenant's currency, and `spend_minor` what was bought on them: the input of the spend model. `orders_without_rate` are the
-    orders in another currency: they make a purchase day, and their amounts stand in no sum. `costed_…` are the sums over the
-    orders that name their margin. Who bought nothing has no currency either.
+    orders in another currency: they make a purchase day, and their amounts stand in no sum. `last_spend_minor` is the revenue of the last
+    purchase day, and `costed_…` are the sums over the orders that name their margin. Who bought nothing has no currency either.
     """
 
     currency: str | None = None
@@ -53,6 +53,7 @@ class Statistics:
     orders: int = 0
     orders_without_rate: int = 0
     revenue_minor: int = 0
+    last_spend_minor: int = 0
     costed_revenue_minor: int = 0
     costed_margin_minor: int = 0
 
@@ -110,14 +111,14 @@ def _summed(bought: list[_Purchase], currency: str | None) -> Statistics:
     by_day: dict[date, list[_Purchase]] = defaultdict(list)
     for purchase in bought:
         by_day[purchase.on].append(purchase)
-    first = min(by_day)
+    first, last = min(by_day), max(by_day)
     spend = [day for on, day in by_day.items() if on > first and all(p.is_rated for p in day)]
     rated = [p for p in bought if p.is_rated]
     costed = [(p.amount_minor, p.margin_minor) for p in rated if p.margin_minor is not None]
     return Statistics(
         currency=currency,
         first_on=first,
-        last_on=max(by_day),
+        last_on=last,
         purchase_days=len(by_day),
         repeat_days=len(by_day) - 1,
         spend_days=len(spend),
@@ -125,6 +126,7 @@ def _summed(bought: list[_Purchase], currency: str | None) -> Statistics:
         orders=len(bought),
         orders_without_rate=len(bought) - len(rated),
         revenue_minor=_bounded(sum(p.amount_minor for p in rated)),
+        last_spend_minor=_bounded(sum(p.amount_minor for p in by_day[last] if p.is_rated)),
         costed_revenue_minor=_bounded(sum(amount for amount, _ in costed)),
         costed_margin_minor=_bounded(sum(margin for _, margin in costed)),
     )

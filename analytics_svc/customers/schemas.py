@@ -62,7 +62,7 @@ class UsedModel(Output):
     """A model that an answer rests on, and the days that it learnt from."""
 
     id: UUID
-    kind: Literal["value", "spend"]
+    kind: Literal["value", "spend", "churn"]
     family: str
     window_from: date
     window_to: date

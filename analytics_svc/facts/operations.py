@@ -1,6 +1,7 @@
 """Adding facts, set-based: one INSERT for all events of a batch."""
 
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Any
 
 from sqlalchemy import ARRAY, Text, Uuid, bindparam, text
@@ -11,6 +12,7 @@ from services.deliveries import Delivery
 from services.encoding import encode
 
 ATTRIBUTES = ("status", "payment_status", "fulfilment_status", "placed_on", "paid_minor", "refunded_minor", "is_test")
+SIGNAL_ATTRIBUTES = ("status", "type", "kind", "archived_at", "machine")
 
 ADD = text("""
 INSERT INTO fact (tenant_id, subject, sequence, kind, contact_id, occurred_at, occurred_on, recorded_at, currency,
@@ -41,6 +43,33 @@ async def add_order_facts(session: AsyncSession, deliveries: Sequence[Delivery])
     if known_before:
         contacts.update(map(str, await session.scalars(FORMER_CONTACTS, {"subjects": known_before})))
     return ",".join(sorted(contacts))
+
+
+async def add_signal_facts(session: AsyncSession, deliveries: Sequence[Delivery]) -> str:
+    """Add a fact for each event about a customer that has no amount (a ticket, a mail, a visit); answers the contacts as above.
+
+    Its day is that of its time in UTC: signals count by weeks, and only commercial facts carry a business day of their own.
+    """
+    facts = [_signal_fact(delivery) for delivery in deliveries if delivery.envelope.data["state"].get("contact_id")]
+    await session.execute(ADD, {"tenant_id": context_of(session).tenant_id, "facts": encode(facts).decode()})
+    return ",".join(sorted({fact["contact_id"] for fact in facts}))
+
+
+def _signal_fact(delivery: Delivery) -> dict[str, Any]:
+    envelope = delivery.envelope
+    state = envelope.data["state"]
+    return {
+        "subject": envelope.subject,
+        "sequence": envelope.sequence,
+        "kind": envelope.type.split(".", 1)[1].removesuffix(".v1"),
+        "contact_id": state["contact_id"],
+        "occurred_at": envelope.time,
+        "occurred_on": envelope.time.astimezone(UTC).date(),
+        "recorded_at": envelope.recorded_at,
+        "currency": "XXX",
+        "amount_minor": 0,
+        "attributes": {name: state[name] for name in SIGNAL_ATTRIBUTES if state.get(name) is not None},
+    }
 
 
 def _order_fact(delivery: Delivery) -> dict[str, Any]:

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from analytics_svc.churn.evidence import load_person_periods
+from analytics_svc.churn.learning import learn
 from analytics_svc.customers.cohorts import load_cohort
 from analytics_svc.customers.models import CustomerStats
 from analytics_svc.facts.models import Fact
@@ -27,7 +29,7 @@ from services.tenants import Tenant, business_day, get_tenant
 
 from .models import Model
 from .queries import find_champions, get_model
-from .rules import FAMILIES, ModelKind, NotEnoughHistoryYet, check_can_promote, check_fit, decimal_text, parameters_of
+from .rules import KINDS, Fitted, ModelKind, NotEnoughHistoryYet, check_can_promote, check_fit, decimal_text, fitted, fitted_churn
 from .schemas import FitRequest
 
 Fit = bg_nbd.BgNbdFit | gamma_gamma.GammaGammaFit
@@ -53,7 +55,7 @@ async def fit_models(session: AsyncSession, work: Work) -> dict[str, Any]:
 async def fit_first_models(session: AsyncSession, _work: Work) -> dict[str, Any]:
     """The job that fits what has no champion yet, once a hundred customers have bought on two days or more."""
     champions = await find_champions(session)
-    missing = [kind for kind in FAMILIES if kind not in champions]
+    missing = [kind for kind in KINDS if kind not in champions]
     repeaters = select(CustomerStats.contact_id).where(CustomerStats.repeat_days > 0).limit(FEWEST_REPEATERS).subquery()
     if not missing or (await session.scalar(select(func.count()).select_from(repeaters)) or 0) < FEWEST_REPEATERS:
         return {"model_ids": []}
@@ -65,7 +67,7 @@ async def _fit_kinds(session: AsyncSession, kinds: Sequence[ModelKind], *, as_of
     until = as_of or await _last_day_of_purchases(session, tenant)
     known_at = await session.scalar(select(func.max(Fact.recorded_at)).where(Fact.occurred_on <= until)) or now(session)
     cohort = await load_cohort(session, until, known_at=known_at)
-    fits = [(kind, await asyncio.to_thread(_fit, kind, cohort, 10 ** digits_of(tenant.currency))) for kind in kinds]
+    fits = [(kind, await _fit(session, kind, cohort, until=until, known_at=known_at)) for kind in kinds]
     await session.execute(ONE_REGISTRY, {"tenant": str(tenant.id)})
     champions = await find_champions(session)
     rate = company_rate(cohort)
@@ -91,33 +93,39 @@ async def _last_day_of_purchases(session: AsyncSession, tenant: Tenant) -> date:
     return min(last, today) if last is not None else today
 
 
-def _fit(kind: ModelKind, cohort: Cohort, minor_per_major: int) -> Fit:
-    """The checked fit of one kind (in a thread). Raises NotEnoughHistoryYet, FitDidNotConverge, SpendHasNoMean."""
+async def _fit(session: AsyncSession, kind: ModelKind, cohort: Cohort, *, until: date, known_at: datetime) -> Fitted:
+    """The checked fit of one kind, in a thread. Raises NotEnoughHistoryYet, FitDidNotConverge, SpendHasNoMean."""
+    minor_per_major = 10 ** digits_of((await get_tenant(session)).currency)
     try:
+        if kind == "churn":
+            seen, origins = await load_person_periods(session, cohort, until, known_at=known_at)
+            learnt = await asyncio.to_thread(learn, seen, origins)
+            check_fit(learnt.closed_form)
+            return fitted_churn(learnt)
         if kind == "value":
-            fit: Fit = bg_nbd.fit(cohort.histories()[0])
+            fit: Fit = await asyncio.to_thread(bg_nbd.fit, cohort.histories()[0])
         else:
-            fit = gamma_gamma.fit(cohort.spend_days, cohort.mean_spend(minor_per_major))
+            fit = await asyncio.to_thread(gamma_gamma.fit, cohort.spend_days, cohort.mean_spend(minor_per_major))
     except NotEnoughHistory as error:
         raise NotEnoughHistoryYet(f"Too little is known for a model of the kind '{kind}': {error}") from error
     check_fit(fit)
-    return fit
+    return fitted(fit)
 
 
 def _first_day(cohort: Cohort, until: date) -> date:
     return until - timedelta(days=int(cohort.age_days.max()))
 
 
-def _row(session: AsyncSession, kind: ModelKind, fit: Fit, *, is_first: bool) -> dict[str, Any]:
+def _row(session: AsyncSession, kind: ModelKind, fit: Fitted, *, is_first: bool) -> dict[str, Any]:
     return {
         **birth(session, new_id()),
         "kind": kind,
-        "family": FAMILIES[kind],
+        "family": fit.family,
         "status": "champion" if is_first else "trained",
         "validated": False,
         "customers": round(fit.customers),
         "log_likelihood": decimal_text(fit.log_likelihood),
-        "parameters": parameters_of(fit),
+        "parameters": fit.parameters,
     }
 
 

@@ -73,13 +73,26 @@ async def choose_models(session: AsyncSession, model_ids: Sequence[UUID]) -> tup
 
     Raises NotFound for a name without a model, Invalid for two of a kind, NoModelYet.
     """
+    value, spend = await _choose(session, model_ids, ("value", "spend"))
+    return value, spend
+
+
+async def choose_churn_model(session: AsyncSession, model_ids: Sequence[UUID]) -> Model:
+    """The churn model to answer with: the named one, or the champion. Raises as `choose_models` does."""
+    (chosen,) = await _choose(session, model_ids, ("churn",))
+    return chosen
+
+
+async def _choose(session: AsyncSession, model_ids: Sequence[UUID], kinds: Sequence[str]) -> list[Model]:
     named = [await get_model(session, model_id) for model_id in model_ids]
+    if any(model.kind not in kinds for model in named):
+        raise invalid_field("#query/model_id", "wrong_kind", f"This answer rests on models of the kind {' and '.join(kinds)}")
     if len({model.kind for model in named}) < len(named):
         raise invalid_field("#query/model_id", "two_of_a_kind", "Name at most one model of each kind")
     chosen = {**await find_champions(session), **{model.kind: model for model in named}}
-    if len(chosen) < 2:
+    if any(kind not in chosen for kind in kinds):
         raise NoModelYet("No model has been fitted yet: POST /v1/models/fit, or wait until enough customers have bought twice")
-    return chosen["value"], chosen["spend"]
+    return [chosen[kind] for kind in kinds]
 
 
 def valuer_of(value: Model, spend: Model, *, currency: str) -> Valuer:

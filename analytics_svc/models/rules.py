@@ -1,17 +1,30 @@
 """What may be done with a model, and how a fit becomes the parameters that are kept and told."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+from analytics_svc.churn.learning import Learnt
+from analytics_svc.churn.scorer import ChurnModel
 from analytics_svc.value.bg_nbd import BgNbdFit, BgNbdParameters
 from analytics_svc.value.gamma_gamma import GammaGammaFit, GammaGammaParameters
 from services.errors import Conflict, WrongState
 
-ModelKind = Literal["value", "spend"]
-FAMILIES: Mapping[ModelKind, str] = {"value": "bg_nbd", "spend": "gamma_gamma"}
+ModelKind = Literal["value", "spend", "churn"]
+KINDS: tuple[ModelKind, ...] = ("churn", "spend", "value")
+CLOSED_FORM = ("r", "alpha", "a", "b")
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What is kept of a fit, whatever its kind."""
+
+    family: str
+    customers: float
+    log_likelihood: float
+    parameters: list[dict[str, str | None]]
 
 
 class NotEnoughHistoryYet(Conflict):
@@ -44,6 +57,36 @@ def check_fit(fit: BgNbdFit | GammaGammaFit) -> None:
         raise FitDidNotConverge("The likelihood of these purchases has no maximum that could be found")
     if isinstance(fit, GammaGammaFit) and fit.parameters.q <= 1:
         raise SpendHasNoMean(f"The expected spend is not finite with q = {fit.parameters.q:.3f}")
+
+
+def fitted(fit: BgNbdFit | GammaGammaFit) -> Fitted:
+    """What is kept of the fit of a value or spend model."""
+    family = "bg_nbd" if isinstance(fit, BgNbdFit) else "gamma_gamma"
+    return Fitted(family, fit.customers, fit.log_likelihood, parameters_of(fit))
+
+
+def fitted_churn(learnt: Learnt) -> Fitted:
+    """What is kept of a churn model: the closed form with its standard errors, the weights, and the average customer."""
+    model = learnt.model
+    named = {"intercept": model.intercept, "weight.closed_form": model.closed_form_weight, "weight.horizon": model.horizon_weight}
+    named |= {f"weight.{name}": value for name, value in model.weights.items()}
+    named |= {f"mean.{name}": value for name, value in model.means.items()}
+    rest: list[dict[str, str | None]] = [{"name": n, "value": decimal_text(v), "standard_error": None} for n, v in named.items()]
+    return Fitted(learnt.family, learnt.closed_form.customers, learnt.log_likelihood, parameters_of(learnt.closed_form) + rest)
+
+
+def churn_model_of(parameters: Sequence[Mapping[str, Any]]) -> ChurnModel:
+    """A kept churn model as numbers."""
+    value = {parameter["name"]: float(parameter["value"]) for parameter in parameters}
+    own = {"weight.closed_form", "weight.horizon"}
+    return ChurnModel(
+        closed_form=BgNbdParameters(**{name: value[name] for name in CLOSED_FORM}),
+        intercept=value["intercept"],
+        closed_form_weight=value["weight.closed_form"],
+        horizon_weight=value["weight.horizon"],
+        weights={name.partition(".")[2]: value[name] for name in value if name.startswith("weight.") and name not in own},
+        means={name.partition(".")[2]: value[name] for name in value if name.startswith("mean.")},
+    )
 
 
 def parameters_of(fit: BgNbdFit | GammaGammaFit) -> list[dict[str, str | None]]:

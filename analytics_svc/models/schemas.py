@@ -16,7 +16,7 @@ class FitRequest(Input):
     """What to learn from: the purchases up to and including `as_of` (default: the last day on which anybody bought, at most today)."""
 
     as_of: date | None = None
-    kinds: Annotated[list[ModelKind], Field(min_length=1, max_length=2)] = ["value", "spend"]
+    kinds: Annotated[list[ModelKind], Field(min_length=1, max_length=3)] = ["value", "spend", "churn"]
 
 
 class ModelRead(ModelState):

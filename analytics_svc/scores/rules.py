@@ -37,6 +37,7 @@ class Cohort:
     revenue_minor: Integers
     costed_revenue_minor: Integers
     costed_margin_minor: Integers
+    last_spend_minor: Integers
 
     def __len__(self) -> int:
         return len(self.contact_ids)

@@ -20,8 +20,8 @@ from analytics_svc.value.purchases import purchases_while_alive
 from analytics_svc.value.statistics import Floats, Histories, NotEnoughHistory, run_starts
 
 FEWEST_CUSTOMERS = 10
-_LOWEST = np.array([1e-3, 1e-3, 1e-3, 1e-3])
-_HIGHEST = np.array([1e3, 1e6, 1e3, 1e5])
+LOWEST = np.array([1e-3, 1e-3, 1e-3, 1e-3])
+HIGHEST = np.array([1e3, 1e6, 1e3, 1e5])
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ def fit(histories: Histories, *, fewest_customers: int = FEWEST_CUSTOMERS) -> Bg
     (customers all alike, nobody leaves) the fit ends on that box, and predicts as the limit does. Raises NotEnoughHistory for
     fewer than `fewest_customers`, without a repeat purchase, or when all histories are the same.
     """
-    _check_enough(histories, fewest_customers)
-    found = maximise(partial(derivatives, tables(histories)), _start(histories), lower=_LOWEST, upper=_HIGHEST)
+    check_enough(histories, fewest_customers)
+    found = maximise(partial(derivatives, tables(histories)), start_of_search(histories), lower=LOWEST, upper=HIGHEST)
     errors = found.standard_errors()
     return BgNbdFit(
         parameters=BgNbdParameters(*found.parameters.tolist()),
@@ -99,7 +99,7 @@ def p_buys_within(parameters: BgNbdParameters, histories: Histories, horizon: Ar
     The churn score of this model. `horizon` is a number or one per row. The ratio is
     P(alive) (1 - ((alpha + T) / (alpha + T + h))^(r + x)), computed without a difference of near-equal numbers.
     """
-    weeks = _horizons(histories, horizon)
+    weeks = checked_horizons(histories, horizon)
     silent = -(parameters.r + histories.x) * np.log1p(weeks / (parameters.alpha + histories.T))
     buys: Floats = -np.expm1(silent) * p_alive(parameters, histories)
     return buys
@@ -112,7 +112,7 @@ def expected_purchases(parameters: BgNbdParameters, histories: Histories, horizo
     t_x alone, as `collapse` orders them, are worked out once.
     """
     p = parameters
-    weeks = _horizons(histories, horizon)
+    weeks = checked_horizons(histories, horizon)
     starts = run_starts(histories.x, histories.T, weeks)
     log_growth = np.log1p(weeks[starts] / (p.alpha + histories.T[starts]))
     distinct = purchases_while_alive((p.r, p.a, p.b), histories.x[starts], log_growth)
@@ -129,7 +129,8 @@ def expected_purchases_new_customer(parameters: BgNbdParameters, weeks: ArrayLik
     return purchases_while_alive((p.r, p.a, p.b), np.zeros(flat.size, dtype=np.int64), flat).reshape(given.shape)
 
 
-def _horizons(histories: Histories, horizon: ArrayLike) -> Floats:
+def checked_horizons(histories: Histories, horizon: ArrayLike) -> Floats:
+    """A horizon of weeks for each row. Raises ValueError for one that is negative or not finite."""
     weeks = np.broadcast_to(np.asarray(horizon, dtype=np.float64), histories.T.shape)
     if not ((weeks >= 0) & (weeks < np.inf)).all():
         raise ValueError("a horizon is a finite number of weeks, zero or more")
@@ -143,7 +144,8 @@ def _log_odds_left(parameters: BgNbdParameters, x: Floats, t_x: Floats, age: Flo
     return np.log(p.a / np.maximum(p.b + x - 1.0, p.b)) + (p.r + x) * silence
 
 
-def _check_enough(histories: Histories, fewest_customers: int) -> None:
+def check_enough(histories: Histories, fewest_customers: int) -> None:
+    """Raises NotEnoughHistory (see `fit`)."""
     known = histories.weight > 0
     if histories.customers < fewest_customers:
         raise NotEnoughHistory(f"a BG/NBD model needs at least {fewest_customers} customers")
@@ -153,7 +155,7 @@ def _check_enough(histories: Histories, fewest_customers: int) -> None:
         raise NotEnoughHistory("all customers have the same history")
 
 
-def _start(histories: Histories) -> Floats:
+def start_of_search(histories: Histories) -> Floats:
     """A start that scales with the unit of time: the mean rate while customers were seen, a third of them leaving."""
     x, weight = histories.x, histories.weight
     repeaters = x > 0

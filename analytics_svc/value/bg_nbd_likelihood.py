@@ -5,6 +5,8 @@ Fader, Hardie, Lee (2005), equation 6, as a sum of three parts that cancel nowhe
     ln L = ln (r)_x + ln (b)_x - ln (a+b)_x                                 counts
          - r ln(1 + T/alpha) - x ln(alpha + T)                              exposure
          + ln(1 + exp v),  v = ln a - ln(b+x-1) + (r+x) ln((alpha+T) / (alpha+t_x)) where x > 0       leaving.
+
+MBG/NBD (see `mbg_nbd`) is the same sum at b + 1, with the leaving term also where x = 0, and n ln(b / (a+b)) for n customers.
 """
 
 from __future__ import annotations
@@ -30,8 +32,8 @@ class _Exposure(NamedTuple):
     T: Floats
 
 
-class _Repeaters(NamedTuple):
-    """The rows with x > 0; `gap` is T - t_x in weeks."""
+class _Leavers(NamedTuple):
+    """The rows of customers who may have left, with x > 0 for BG/NBD; `gap` is T - t_x in weeks."""
 
     weight: Floats
     x: Floats
@@ -45,21 +47,21 @@ class Tables:
 
     more_than: Floats
     exposure: _Exposure
-    repeaters: _Repeaters
+    leavers: _Leavers
 
 
-def tables(histories: Histories) -> Tables:
-    """The tables of histories that hold at least one repeat buyer."""
+def tables(histories: Histories, *, after_first: bool = False) -> Tables:
+    """The tables of histories that hold at least one repeat buyer; `after_first`: customers may leave after the first purchase too."""
     x, weight = histories.x, histories.weight
     by_x = np.bincount(x, weight).astype(np.float64)
     starts = run_starts(x, histories.T)
     grouped = np.add.reduceat(weight, starts)
-    bought = x > 0
-    t_x = histories.t_x[bought]
+    may_leave = (x > 0) | after_first
+    t_x = histories.t_x[may_leave]
     return Tables(
         more_than=np.cumsum(by_x[:0:-1])[::-1],
         exposure=_Exposure(grouped, grouped * x[starts], histories.T[starts]),
-        repeaters=_Repeaters(weight[bought], x[bought].astype(np.float64), t_x, histories.T[bought] - t_x),
+        leavers=_Leavers(weight[may_leave], x[may_leave].astype(np.float64), t_x, histories.T[may_leave] - t_x),
     )
 
 
@@ -104,12 +106,12 @@ def _exposure(known: Tables, parameters: Floats) -> Derivatives:
 
 def _leaving(known: Tables, parameters: Floats) -> list[Derivatives]:
     """One part per block of rows, so that the working arrays stay in the processor's cache."""
-    rows = len(known.repeaters.x)
+    rows = len(known.leavers.x)
     blocks = (slice(start, start + _ROWS_AT_ONCE) for start in range(0, rows, _ROWS_AT_ONCE))
-    return [_leaving_block(_Repeaters(*(column[block] for column in known.repeaters)), parameters) for block in blocks]
+    return [_leaving_block(_Leavers(*(column[block] for column in known.leavers)), parameters) for block in blocks]
 
 
-def _leaving_block(rows: _Repeaters, parameters: Floats) -> Derivatives:
+def _leaving_block(rows: _Leavers, parameters: Floats) -> Derivatives:
     r, alpha, a, b = parameters
     purchases = r + rows.x
     by_last, by_age = 1.0 / (alpha + rows.t_x), 1.0 / (alpha + rows.t_x + rows.gap)

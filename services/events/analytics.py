@@ -68,12 +68,13 @@ class ModelState(State):
 
     It learnt from the `customers` that had bought by `window_to`, as known at `known_at`. Time is in weeks; the parameter that is
     an amount (gamma of gamma_gamma) is in major units of `currency`. `margin_rate` is the share of revenue that was margin in
-    that window, over the orders that named their costs.
+    that window, over the orders that named their costs. A model of the kind churn is the closed form alone (mbg_nbd), or that and
+    weights in one logit (mbg_nbd_logit): `weight.…` are the weights and `mean.…` the average customer.
     """
 
-    kind: Literal["value", "spend"]
-    family: Literal["bg_nbd", "gamma_gamma"]
-    status: Literal["trained", "champion", "retired"]
+    kind: Literal["value", "spend", "churn"]
+    family: Literal["bg_nbd", "gamma_gamma", "mbg_nbd", "mbg_nbd_logit"]
+    status: Literal["trained", "validated", "rejected", "champion", "retired"]
     validated: bool
     window_from: Day
     window_to: Day

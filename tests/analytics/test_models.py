@@ -57,11 +57,12 @@ async def test_a_first_model_is_fitted_when_purchases_have_stopped_coming(
     assert {kind: (m["status"], m["validated"], m["version"]) for kind, m in found.items()} == {
         "value": ("champion", False, 1),
         "spend": ("champion", False, 1),
+        "churn": ("champion", False, 1),
     }
     assert found["value"]["customers"] == 260
     assert (await analytics.get("/v1/customers?order_by=-lifetime_value_minor")).json()["items"][0]["lifetime_value_minor"] > 0
     told = [event for event in await mitra.outbox("analytics") if event.type == "analytics.model.trained.v1"]
-    assert [event.data["state"]["status"] for event in told] == ["champion", "champion"]
+    assert [event.data["state"]["status"] for event in told] == ["champion"] * 3
 
 
 async def test_a_later_model_answers_only_when_it_is_promoted(mitra: Mitra, tenant_id: UUID, analytics: httpx.AsyncClient) -> None:
@@ -94,10 +95,10 @@ async def test_a_later_model_answers_only_when_it_is_promoted(mitra: Mitra, tena
 async def test_folding_the_events_of_a_model_gives_the_model(mitra: Mitra, tenant_id: UUID, analytics: httpx.AsyncClient) -> None:
     await fitted(mitra, tenant_id)
     job = await fit(mitra, analytics, as_of="2026-01-31")
-    await analytics.post(f"/v1/models/{job['result']['model_ids'][0]}/promote")
+    assert (await analytics.post(f"/v1/models/{job['result']['model_ids'][-1]}/promote")).status_code == 200
     folded = {e.subject: e.data["state"] for e in await mitra.outbox("analytics") if e.subject.startswith("model/")}
     read = await models(analytics)
-    assert len(read) == len(folded) == 4
+    assert len(read) == len(folded) == 6
     for model in read:
         state = folded[f"model/{model['id']}"]
         assert {name: model[name] for name in state} == state
@@ -111,11 +112,14 @@ async def test_two_models_of_a_kind_and_unknown_ones_are_refused(mitra: Mitra, t
     both = await analytics.get(path, params={"model_id": [first["id"], second_id]})
     assert (both.status_code, both.json()["errors"][0]["code"]) == (422, "two_of_a_kind")
     assert (await analytics.get(path, params={"model_id": str(uuid4())})).status_code == 404
+    (churn,) = await models(analytics, filter='kind = "churn"')
+    other = await analytics.get(path, params={"model_id": churn["id"]})
+    assert (other.status_code, other.json()["errors"][0]["code"]) == (422, "wrong_kind")
 
 
 @pytest.mark.parametrize(
     ("body", "pointer"),
-    [({"as_of": "2026-03-03"}, "/as_of"), ({"kinds": []}, "/kinds"), ({"kinds": ["churn"]}, "/kinds/0"), ({"today": 1}, "/today")],
+    [({"as_of": "2026-03-03"}, "/as_of"), ({"kinds": []}, "/kinds"), ({"kinds": ["uplift"]}, "/kinds/0"), ({"today": 1}, "/today")],
 )
 async def test_a_wrong_fit_is_refused(analytics: httpx.AsyncClient, body: dict[str, Any], pointer: str) -> None:
     answer = await analytics.post("/v1/models/fit", json=body)

@@ -76,6 +76,14 @@ def test_only_orders_that_name_their_costs_count_for_the_margin() -> None:
     assert (found.revenue_minor, found.costed_revenue_minor, found.costed_margin_minor) == (2000, 1000, 250)
 
 
+def test_the_last_spend_is_that_of_the_last_day_in_the_tenants_currency() -> None:
+    found = ann(
+        Fact("a", JAN, amount_minor=9), Fact("b", FEB, amount_minor=30), Fact("c", FEB, amount_minor=4), Fact("d", FEB, currency="EUR")
+    )
+    assert found.last_spend_minor == 34
+    assert ann(Fact("a", JAN), Fact("b", FEB, currency="EUR")).last_spend_minor == 0
+
+
 def test_another_currency_makes_a_purchase_day_and_no_amount() -> None:
     found = ann(Fact("a"), Fact("b", FEB, currency="EUR", margin_minor=1), Fact("c", FEB), Fact("d", MARCH, amount_minor=70))
     assert (found.purchase_days, found.orders, found.orders_without_rate, found.revenue_minor) == (3, 4, 1, 2070)
@@ -106,5 +114,13 @@ def test_as_of_asks_what_had_happened_and_known_at_what_we_had_learnt() -> None:
 
 def test_sums_stop_at_the_largest_amount_that_an_event_carries() -> None:
     assert ann(*(Fact(str(n), amount_minor=MOST_MINOR, margin_minor=-MOST_MINOR) for n in range(3))) == Statistics(
-        "USD", JAN, JAN, 1, orders=3, revenue_minor=MOST_MINOR, costed_revenue_minor=MOST_MINOR, costed_margin_minor=-MOST_MINOR
+        "USD",
+        JAN,
+        JAN,
+        1,
+        orders=3,
+        revenue_minor=MOST_MINOR,
+        last_spend_minor=MOST_MINOR,
+        costed_revenue_minor=MOST_MINOR,
+        costed_margin_minor=-MOST_MINOR,
     )

@@ -60,3 +60,38 @@ def gamma_gamma_log_likelihood(parameters: tuple[float, float, float], x: int, m
         z = mp.mpf(mean_spend)
         shapes = mp.gamma(p * x + q) / (mp.gamma(p * x) * mp.gamma(q))
         return float(mp.log(shapes * gamma**q * z ** (p * x - 1) * mp.mpf(x) ** (p * x) / (gamma + x * z) ** (p * x + q)))
+
+
+def _mbg_likelihood(parameters: BgNbd, x: int, t_x: float, age: Any) -> Any:
+    """Batislam, Denizel, Filiztekin (2007): BG/NBD with a chance to leave after the first purchase too, literally."""
+    r, alpha, a, b = map(mp.mpf, parameters)
+    rates = mp.gamma(r + x) * alpha**r / mp.gamma(r)
+    alive = mp.beta(a, b + x + 1) / mp.beta(a, b) * rates / (alpha + mp.mpf(age)) ** (r + x)
+    return alive + mp.beta(a + 1, b + x) / mp.beta(a, b) * rates / (alpha + mp.mpf(t_x)) ** (r + x)
+
+
+def mbg_log_likelihood(parameters: BgNbd, x: int, t_x: float, age: float) -> float:
+    """ln L of one customer."""
+    with mp.workdps(60):
+        return float(mp.log(_mbg_likelihood(parameters, x, t_x, age)))
+
+
+def mbg_log_odds_of_buying(parameters: BgNbd, x: int, t_x: float, age: float, horizon: float) -> float:
+    """ln (L(T) - L(T + h)) / L(T + h): a customer who does not buy is seen with the same x and t_x at T + h."""
+    with mp.workdps(120):
+        at_end, later = (_mbg_likelihood(parameters, x, t_x, end) for end in (mp.mpf(age), mp.mpf(age) + mp.mpf(horizon)))
+        return float(mp.log((at_end - later) / later))
+
+
+def mbg_expected_purchases(parameters: BgNbd, x: int, t_x: float, age: float, horizon: float) -> float:
+    """E over p ~ Beta(a, b + x + 1) of E[purchases | alive, p], times P(alive), by quadrature."""
+    with mp.workdps(40):
+        r, alpha, a, b = map(mp.mpf, parameters)
+        tau = mp.mpf(horizon) / (alpha + mp.mpf(age))
+
+        def purchases(p: Any) -> Any:
+            return p ** (a - 1) * (1 - p) ** (b + x) / mp.beta(a, b + x + 1) * (1 - (1 + p * tau) ** -(r + x)) / p
+
+        mean = mp.quad(purchases, [0, 0.01, 0.1, 0.5, 1])
+        alive = mp.beta(a, b + x + 1) / mp.beta(a, b) * mp.gamma(r + x) * alpha**r / mp.gamma(r) / (alpha + mp.mpf(age)) ** (r + x)
+        return float(mean * alive / _mbg_likelihood(parameters, x, t_x, age))
