@@ -1,21 +1,29 @@
 """What the analytical service is."""
 
-from analytics_svc.churn import routes as churn
+from fastapi import APIRouter
+
 from analytics_svc.consumers import HANDLERS
-from analytics_svc.customers import routes as customers
 from analytics_svc.customers.command import value
 from analytics_svc.models import operations as models
-from analytics_svc.models import routes as model_routes
 from analytics_svc.scores import operations as scores
 from services.events.analytics import CustomerScored, ModelPromoted, ModelRetired, ModelTrained
 from services.manifests import Manifest, Noun
+
+
+def _routers() -> list[APIRouter]:
+    from analytics_svc.churn import routes as churn
+    from analytics_svc.customers import routes as customers
+    from analytics_svc.models import routes as models
+
+    return [customers.router, churn.router, models.router]
+
 
 manifest = Manifest(
     name="analytics",
     package="analytics_svc",
     port=8015,
     nouns=[Noun("customer", "customers"), Noun("model", "models")],
-    routers=[customers.router, churn.router, model_routes.router],
+    routers=_routers,
     contracts=[CustomerScored, ModelTrained, ModelPromoted, ModelRetired],
     consumes=["crm.pipeline", "crm.platform", "crm.tickets"],
     handlers=HANDLERS,

@@ -1,12 +1,20 @@
 """What the campaigns service is."""
 
-from campaigns_svc.audiences import routes as audiences
+from fastapi import APIRouter
+
 from campaigns_svc.consumers import HANDLERS
-from campaigns_svc.senders import routes as senders
-from campaigns_svc.suppressions import routes as suppressions
-from campaigns_svc.templates import routes as templates
 from services.events import campaigns as events
 from services.manifests import Manifest, Noun
+
+
+def _routers() -> list[APIRouter]:
+    from campaigns_svc.audiences import routes as audiences
+    from campaigns_svc.senders import routes as senders
+    from campaigns_svc.suppressions import routes as suppressions
+    from campaigns_svc.templates import routes as templates
+
+    return [senders.router, templates.router, audiences.router, suppressions.router]
+
 
 manifest = Manifest(
     name="campaigns",
@@ -18,7 +26,7 @@ manifest = Manifest(
         Noun("audience", "audiences"),
         Noun("suppression", "suppressions"),
     ],
-    routers=[senders.router, templates.router, audiences.router, suppressions.router],
+    routers=_routers,
     contracts=[
         events.SenderCreated,
         events.SenderUpdated,

@@ -1,17 +1,25 @@
 """What the pipeline service is."""
 
+from fastapi import APIRouter
+
 from pipeline_svc.activities import movements as activity_movements
-from pipeline_svc.activities import routes as activities
 from pipeline_svc.consumers import HANDLERS
 from pipeline_svc.imports.command import imports
-from pipeline_svc.orders import routes as orders
-from pipeline_svc.pipelines import routes as pipelines
-from pipeline_svc.products import routes as products
-from pipeline_svc.reasons import routes as reasons
 from services.events import pipeline as events
 from services.events import pipeline_activities as activity_events
 from services.events import pipeline_catalogue as catalogue
 from services.manifests import Manifest, Noun
+
+
+def _routers() -> list[APIRouter]:
+    from pipeline_svc.activities import routes as activities
+    from pipeline_svc.orders import routes as orders
+    from pipeline_svc.pipelines import routes as pipelines
+    from pipeline_svc.products import routes as products
+    from pipeline_svc.reasons import routes as reasons
+
+    return [activities.router, orders.router, pipelines.router, products.router, reasons.router]
+
 
 manifest = Manifest(
     name="pipeline",
@@ -24,13 +32,7 @@ manifest = Manifest(
         Noun("product", "products"),
         Noun("reason", "reasons"),
     ],
-    routers=[
-        activities.router,
-        orders.router,
-        pipelines.router,
-        products.router,
-        reasons.router,
-    ],
+    routers=_routers,
     contracts=[
         activity_events.ActivityPlanned,
         activity_events.ActivityUpdated,

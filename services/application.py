@@ -50,7 +50,7 @@ def create_app(manifest: Manifest, settings: Settings, *, clock: Clock = utc_now
     problems.install(app)
     openapi.install(app)
     across = manifest.across(discover(settings.services_path)) if manifest.across is not None else ()
-    for router in (*manifest.routers, *across, jobs_router(manifest)):
+    for router in (*manifest.routers(), *across, jobs_router(manifest)):
         app.include_router(router)
     _add_health(app, database)
     app.add_middleware(RequestIds)

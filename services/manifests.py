@@ -39,7 +39,9 @@ class Manifest:
 
     `consumes` are the topics its one consumer reads (EVERY_TOPIC: those of all services of the tree), `handlers` what it does with
     them, `jobs` the kinds of long work it knows, `schedules` the kinds that run again and again (seconds between two runs, for the whole
-    service). What the gateway has more: `across`, routers that speak of the nouns of all services, made from their manifests; `front`,
+    service). `routers` are fetched when an application is built: to make
+    routes takes half a second of CPU for each noun, and neither a worker nor a command has a use for them. What the gateway has more:
+    `across`, routers that speak of the nouns of all services, made from their manifests; `front`,
     the ASGI application before all others, made from the applications that run in this process and the settings; and `first_start`,
     called by `mitra up` with the settings, the address of the front and whether a demo company is wanted, once everything is ready.
     `commands` are groups that the service adds to the `mitra` command.
@@ -49,7 +51,7 @@ class Manifest:
     package: str
     port: int
     nouns: Sequence[Noun]
-    routers: "Sequence[APIRouter]"
+    routers: "Callable[[], Sequence[APIRouter]]"
     contracts: Sequence[type[Event]] = ()
     consumes: Sequence[str] = ()
     handlers: Handlers = field(default_factory=dict)

@@ -49,7 +49,7 @@ class Table:
 
 
 def _routes(manifest: Manifest) -> Iterator[APIRoute]:
-    for router in manifest.routers:
+    for router in manifest.routers():
         yield from (route for route in router.routes if isinstance(route, APIRoute))
 
 

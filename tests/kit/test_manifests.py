@@ -16,7 +16,7 @@ from tests.harness import Mitra
 
 CLASH = '''"""A service that wants a segment of another."""
 from services.manifests import Manifest, Noun
-manifest = Manifest(name="{name}", package="{name}_svc", port=8099, nouns=[Noun("part", "parts")], routers=[])
+manifest = Manifest(name="{name}", package="{name}_svc", port=8099, nouns=[Noun("part", "parts")], routers=list)
 '''
 
 

@@ -66,7 +66,7 @@ def test_an_operation_has_a_name_and_a_scope_in_the_document(mitra: Mitra) -> No
     async def create() -> None:
         """Create a part. Errors: none."""
 
-    document = create_app(replace(demo, routers=[router]), mitra.settings).openapi()
+    document = create_app(replace(demo, routers=lambda: [router]), mitra.settings).openapi()
     operation = document["paths"]["/v1/parts"]["post"]
     assert (operation["operationId"], operation["x-scope"], operation["tags"]) == ("parts.create", "parts:write", ["parts"])
     assert operation["responses"]["403"]["content"]["application/problem+json"]["schema"] == {"$ref": "#/components/schemas/Problem"}
@@ -86,7 +86,7 @@ def visited() -> Router:
 
 
 async def test_whoever_has_a_link_of_ours_needs_no_token_and_acts_as_the_link_says(mitra: Mitra) -> None:
-    app = create_app(replace(demo, routers=[visited()]), mitra.settings)
+    app = create_app(replace(demo, routers=lambda: [visited()]), mitra.settings)
     links = SignedLinks(KeyPairs.load(mitra.settings.keys_folder, "demo_svc").link_secret(), "visit")
     forged = SignedLinks(KeyPairs.load(mitra.settings.keys_folder, "contacts_svc").link_secret(), "visit")
     wanted = {"tenant_id": str(uuid4()), "actor": "contact:7"}
@@ -100,7 +100,7 @@ async def test_whoever_has_a_link_of_ours_needs_no_token_and_acts_as_the_link_sa
 
 
 def test_the_door_knows_which_paths_are_links() -> None:
-    table = Table([replace(demo, routers=[visited()])])
+    table = Table([replace(demo, routers=lambda: [visited()])])
     assert table.is_public("POST", "/v1/visits/abc")
     assert not table.is_public("GET", "/v1/visits/abc")
     assert not table.is_public("POST", "/v1/visits/abc/more")

@@ -50,7 +50,7 @@ async def tenant_id(mitra: Mitra) -> UUID:
 
 @pytest.fixture
 async def parts(mitra: Mitra, tenant_id: UUID) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(replace(demo, routers=[router]), mitra.settings, clock=mitra.clock)
+    app = create_app(replace(demo, routers=lambda: [router]), mitra.settings, clock=mitra.clock)
     async with app.router.lifespan_context(app), mitra.client("demo", mitra.caller(tenant_id)) as client:
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://mitra", headers=client.headers) as client:

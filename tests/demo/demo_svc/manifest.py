@@ -1,9 +1,10 @@
 """What the demo service is."""
 
+from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from demo_svc import events
-from demo_svc.things import operations, routes
+from demo_svc.things import operations
 from services.contracts import Event
 from services.jobs import Work
 from services.manifests import Manifest, Noun
@@ -16,12 +17,18 @@ async def count(session: AsyncSession, work: Work) -> dict[str, int]:
     return {"counted": work.arguments["to"]}
 
 
+def _routers() -> list[APIRouter]:
+    from demo_svc.things import routes
+
+    return [routes.router]
+
+
 manifest = Manifest(
     name="demo",
     package="demo_svc",
     port=8091,
     nouns=[Noun("thing", "things")],
-    routers=[routes.router],
+    routers=_routers,
     contracts=[events.ThingCreated, events.ThingUpdated, events.ThingUsed, events.ThingArchived, events.ThingRestored],
     consumes=["crm.demo"],
     handlers={Event: [operations.on_thing]},
