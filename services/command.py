@@ -66,10 +66,17 @@ def run_serve(
 
 
 @app.command("work")
-def run_work(service: Service = None, everything: Everything = False, parent: Parent = None) -> None:
+def run_work(
+    service: Service = None,
+    everything: Everything = False,
+    host: str | None = None,
+    port: Annotated[int | None, typer.Option(help="where to say over HTTP (/readyz) whether everything moves")] = None,
+    parent: Parent = None,
+) -> None:
     """Run the relay, the consumer and the jobs of one service, or of all of them."""
     settings = _settings()
-    _run(_with_parent(work(up.selected(settings, service, everything=everything), settings), parent))
+    manifests = up.selected(settings, service, everything=everything)
+    _run(_with_parent(work(manifests, settings, host=host or settings.host, port=port), parent))
 
 
 @app.command("migrate")

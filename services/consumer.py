@@ -104,6 +104,7 @@ class Consumer:
         self._clock = clock
         self._reader: Reader | None = None
         self._positions: dict[Place, int] = {}
+        self.came_round_at = 0.0
         self.applied = 0
         self.repeats = 0
 
@@ -118,7 +119,7 @@ class Consumer:
             try:
                 await self.step()
                 pause = 0.1
-                now = asyncio.get_running_loop().time()
+                self.came_round_at = now = asyncio.get_running_loop().time()
                 if now >= next_look:
                     next_look = now + ALERT_AFTER_SECONDS / 2
                     await self._alert_gaps()
@@ -168,6 +169,16 @@ class Consumer:
         self.forget_positions()
         if reader is not None:
             await reader.close()
+
+    async def progress(self) -> tuple[dict[Place, int], int]:
+        """The position of each partition that this process owns (of all while it is not yet a member), and how many events wait there."""
+        heads = await self._bus.heads(self._topics)
+        owned = heads.keys() if self._reader is None else await self._reader.owned()
+        async with self._database.session() as session:
+            rows = await session.scalars(select(ConsumerOffset).where(ConsumerOffset.consumer == self.name))
+            positions = {(row.topic, row.partition): row.next_offset for row in rows}
+        found = {place: positions.get(place, 0) for place in owned}
+        return found, sum(max(0, heads.get(place, 0) - offset) for place, offset in found.items())
 
     async def release(self, subject: str) -> int:
         """Apply the parked events of `subject` in order as far as they follow one another; answers how many were applied. Where two

@@ -33,6 +33,7 @@ class Relay:
         self._service = service
         self._held: dict[str, float] = {}
         self.published = 0
+        self.came_round_at = 0.0
 
     async def run(self) -> None:
         """Move events until cancelled; a lost connection is made anew."""
@@ -50,16 +51,21 @@ class Relay:
             server_settings={"application_name": f"mitra relay {self._service}", "tcp_keepalives_idle": "10", "jit": "off"},
         )
         try:
-            while not await connection.fetchval(LOCK):  # noqa: ASYNC110 - the lock lives in the database
+            while not await connection.fetchval(LOCK):  # the lock lives in the database
+                self._come_round()
                 await asyncio.sleep(STANDBY_SECONDS)
             pause = POLL_BUSY_SECONDS
             while True:
                 moved = await self.move(connection)
+                self._come_round()
                 pause = POLL_BUSY_SECONDS if moved else min(pause * 1.5, POLL_IDLE_SECONDS)
                 if moved < 1000:
                     await asyncio.sleep(pause)
         finally:
             await connection.close(timeout=2)
+
+    def _come_round(self) -> None:
+        self.came_round_at = asyncio.get_running_loop().time()
 
     async def move(self, connection: "asyncpg.Connection[asyncpg.Record]") -> int:
         """Publish and delete one batch; answers how many events moved."""

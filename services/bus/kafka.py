@@ -3,7 +3,7 @@
 import asyncio
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import structlog
@@ -22,6 +22,7 @@ SESSION_SECONDS = 6
 COMMIT_SECONDS = 5.0
 FETCH_SECONDS = 10.0
 SETTLE_SECONDS = 20.0
+STOP_SECONDS = 5.0
 MOST_HELD = 5_000
 NEVER = (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError)
 EXISTS = errors.TopicAlreadyExistsError.errno
@@ -159,7 +160,8 @@ class KafkaBus:
             producer = self._producer
             if producer is not None and failed in (None, producer):
                 self._producer = None
-                await producer.stop()
+                with suppress(TimeoutError):  # what it still holds is in the outbox
+                    await asyncio.wait_for(producer.stop(), STOP_SECONDS)
 
 
 class KafkaReader:

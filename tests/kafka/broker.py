@@ -78,9 +78,14 @@ class Broker:
         self._java("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(self._properties)).wait(START_SECONDS)
 
     @property
+    def address(self) -> str:
+        """Where it listens."""
+        return f"127.0.0.1:{self._port}"
+
+    @property
     def url(self) -> str:
         """The address of the bus."""
-        return f"kafka://127.0.0.1:{self._port}?replicas=1"
+        return f"kafka://{self.address}?replicas=1"
 
     def start(self) -> None:
         """Return when the broker listens. Raises NoBroker with the end of its log."""
