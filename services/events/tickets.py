@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from services.contracts import Code, Contract, Count, Event, ExternalId, Id, Instant, Label, State, Tag
+from services.contracts import Amount, Code, Contract, Count, Event, ExternalId, Id, Instant, Label, State, Tag
 
 TicketType = Literal["question", "incident", "problem", "complaint", "request", "inquiry", "order_request"]
 TicketStatus = Literal["new", "open", "pending_customer", "pending_third_party", "on_hold", "resolved", "closed"]
@@ -33,6 +33,13 @@ class Complaint(Contract):
     root_cause: Code | None = None
     justified: bool | None = None
     demanded: Code | None = None
+
+
+class AssignmentReason(Contract):
+    """One thing that was looked at when a ticket was given to somebody, as a code and its number."""
+
+    code: Code
+    number: Amount
 
 
 class TicketState(State):
@@ -65,6 +72,7 @@ class TicketState(State):
     resolved_at: Instant | None = None
     closed_at: Instant | None = None
     reopened_count: Count = 0
+    value_at_risk_minor: Amount | None = None
     external_ids: list[ExternalId] = []
 
 
@@ -116,12 +124,18 @@ class TicketQueueChanged(Event):
 
 
 class TicketAssigned(Event):
-    """A person has the ticket; `waited_seconds` after it was opened. The first touch opens a new ticket as well."""
+    """A person has the ticket, `waited_seconds` after it was opened, and why. The first touch opens a new ticket as well.
+
+    `expected_loss_minor` is the probability that the customer leaves, times what the customer is worth.
+    """
 
     type: ClassVar[str] = "tickets.ticket.assigned.v1"
     state: TicketState
     strategy: Code
     waited_seconds: Count
+    rule_id: Id | None = None
+    reasons: list[AssignmentReason] = []
+    expected_loss_minor: Amount | None = None
 
 
 class TicketEscalated(Event):

@@ -59,3 +59,14 @@ def public(read: dict[str, Any]) -> dict[str, Any]:
 def told(events: list[Envelope]) -> list[tuple[str, int, list[str]]]:
     """Fact, sequence and changed fields of each event."""
     return [(event.type.split(".")[2], event.sequence, event.data["changed"]) for event in events]
+
+
+async def queue(desk: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
+    """A queue as the service answers it."""
+    return await post(desk, "/v1/queues", {"name": "First level", **fields}, status=201)
+
+
+async def agent(desk: httpx.AsyncClient, user_id: Any, *, presence: str = "available", **fields: Any) -> dict[str, Any]:
+    """An agent who is there."""
+    made = await post(desk, "/v1/agents", {"user_id": str(user_id), **fields}, status=201)
+    return await post(desk, f"/v1/agents/{made['id']}/presence", {"presence": presence})

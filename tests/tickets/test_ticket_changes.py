@@ -6,7 +6,6 @@ from uuid import UUID
 import httpx
 import pytest
 
-from services.identifiers import new_id
 from tests.harness import Mitra
 from tests.tickets import make
 
@@ -40,11 +39,12 @@ async def test_a_complaint_is_known_better_field_by_field(desk: httpx.AsyncClien
 
 async def test_a_route_tells_the_queue_it_left(mitra: Mitra, desk: httpx.AsyncClient) -> None:
     ticket = await make.create(desk)
-    queues = [str(new_id()), str(new_id())]
+    queues = [(await make.queue(desk))["id"] for _ in range(2)]
     for queue in (queues[0], queues[0], queues[1]):
         routed = await make.act(desk, ticket["id"], "route", queue_id=queue)
     assert (routed["queue_id"], routed["status"]) == (queues[1], "new")
-    told = [(event.data["from"], event.data["to"]) for event in (await mitra.outbox("tickets"))[1:]]
+    events = [event for event in await mitra.outbox("tickets") if event.type == "tickets.ticket.queue_changed.v1"]
+    told = [(event.data["from"], event.data["to"]) for event in events]
     assert told == [(None, queues[0]), (queues[0], queues[1])]
 
 

@@ -4,10 +4,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database import Base, Record
+
+LIVE = "status NOT IN ('resolved', 'closed')"
+WAITING = "assignee_id IS NULL AND archived_at IS NULL AND status IN ('new', 'open')"
 
 
 class Ticket(Record, Base):
@@ -20,6 +23,8 @@ class Ticket(Record, Base):
         Index("ix_ticket_updated", "tenant_id", "updated_at", "id"),
         Index("ix_ticket_opened", "tenant_id", "opened_at", "id"),
         Index("ix_ticket_contact", "tenant_id", "contact_id", "created_at", "id"),
+        Index("ix_ticket_waiting", "tenant_id", "queue_id", "opened_at", "id", postgresql_where=text(WAITING)),
+        Index("ix_ticket_assignee", "tenant_id", "assignee_id", postgresql_where=text(LIVE)),
     )
     number: Mapped[int]
     subject_line: Mapped[str]
@@ -49,6 +54,7 @@ class Ticket(Record, Base):
     resolved_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     reopened_count: Mapped[int]
+    value_at_risk_minor: Mapped[int | None]
     external_ids: Mapped[list[dict[str, Any]]]
 
 

@@ -21,8 +21,10 @@ from services.events.tickets import (
 )
 from services.jobs import Work, enqueue
 from services.outbox import record
+from tickets_svc.queues.queries import check_queue, find_active_queues
 
 from . import rules
+from .grounds import BY_HAND, Grounds
 from .models import Ticket
 from .operations import REOPENED_FROM, open_ticket, state_of
 from .queries import get_ticket
@@ -34,17 +36,33 @@ async def assign_ticket(session: AsyncSession, ticket_id: UUID, assignee_id: UUI
     ticket, at = await _begin(session, ticket_id, "assign", at=at)
     if assignee_id is None:
         raise invalid_field("/assignee_id", "missing", "Say who gets the ticket: the caller is no user")
-    if ticket.assignee_id != assignee_id:
-        ticket.assignee_id = assignee_id
-        move(ticket, rules.touched(ticket.status), at=at)
-        waited = rules.seconds_between(ticket.opened_at, at)
-        await record(session, ticket, TicketAssigned(state=state_of(ticket), strategy="direct", waited_seconds=waited), occurred_at=at)
+    return await give_ticket(session, ticket, assignee_id, at=at, grounds=BY_HAND)
+
+
+async def give_ticket(session: AsyncSession, ticket: Ticket, assignee_id: UUID, *, at: datetime, grounds: Grounds) -> Ticket:
+    """Give a locked ticket to a person and say why; who has it already keeps it."""
+    if ticket.assignee_id == assignee_id:
+        return ticket
+    ticket.assignee_id = assignee_id
+    if grounds.expected_loss_minor is not None:
+        ticket.value_at_risk_minor = grounds.expected_loss_minor
+    move(ticket, rules.touched(ticket.status), at=at)
+    fact = TicketAssigned(
+        state=state_of(ticket),
+        strategy=grounds.strategy,
+        waited_seconds=rules.seconds_between(ticket.opened_at, at),
+        rule_id=grounds.rule_id,
+        reasons=list(grounds.reasons),
+        expected_loss_minor=grounds.expected_loss_minor,
+    )
+    await record(session, ticket, fact, occurred_at=at)
     return ticket
 
 
 async def route_ticket(session: AsyncSession, ticket_id: UUID, queue_id: UUID, *, at: datetime | None = None) -> Ticket:
     """Put the ticket into a queue. Raises NotFound, WrongState, Invalid."""
     ticket, at = await _begin(session, ticket_id, "route", at=at)
+    check_queue(queue_id, await find_active_queues(session, [queue_id]))
     before = ticket.queue_id
     if before != queue_id:
         ticket.queue_id = queue_id

@@ -22,7 +22,9 @@ from services.merge_patch import merge
 from services.outbox import Written, record, record_many
 from services.preconditions import check_version
 from services.problems import invalid_from
+from services.references import find_references
 from services.upserts import Values, create_one, rename
+from tickets_svc.queues.queries import check_queue, find_active_queues
 
 from . import rules
 from .models import Ticket, TicketCounter
@@ -50,9 +52,14 @@ async def open_ticket(session: AsyncSession, ticket: TicketCreate) -> TicketRead
 async def write_tickets(session: AsyncSession, births: Sequence[tuple[UUID, TicketCreate]]) -> dict[UUID, Values | Refusal]:
     """Write new tickets under the given ids, and their events: one statement each, whatever their number. Answers row or refusal."""
     answers: dict[UUID, Values | Refusal] = {}
+    queues = await find_active_queues(session, (ticket.queue_id for _, ticket in births if ticket.queue_id))
+    references = await find_references(session, (ticket.contact_id for _, ticket in births if ticket.contact_id))
     for ticket_id, ticket in births:
         try:
-            answers[ticket_id] = _row(session, ticket_id, ticket)
+            if ticket.queue_id is not None:
+                check_queue(ticket.queue_id, queues)
+            known = references.get(ticket.contact_id) if ticket.contact_id else None
+            answers[ticket_id] = _row(session, ticket_id, ticket) | {"value_at_risk_minor": known.value_at_risk_minor if known else None}
         except Refusal as refusal:
             answers[ticket_id] = refusal
     rows = [answer for answer in answers.values() if not isinstance(answer, Refusal)]

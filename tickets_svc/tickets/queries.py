@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Boolean, ColumnElement, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import now
@@ -36,6 +36,7 @@ FIELDS: FilterFields = {
     "severity": Field("number", Ticket.complaint["severity"].as_integer()),
     "escalation_level": Field("number", Ticket.escalation_level),
     "reopened_count": Field("number", Ticket.reopened_count),
+    "value_at_risk_minor": Field("number", Ticket.value_at_risk_minor),
     "opened_at": Field("instant", Ticket.opened_at),
     "pending_until_at": Field("instant", Ticket.pending_until_at),
     "first_responded_at": Field("instant", Ticket.first_responded_at),
@@ -64,3 +65,8 @@ async def list_tickets(session: AsyncSession, query: ListQuery, *, me: UUID | No
     """A page of the tickets that are not archived."""
     statement = filtered(select(Ticket).where(Ticket.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Ticket.id, orders=ORDERS, default="-created_at")
+
+
+def is_waiting() -> Sequence[ColumnElement[bool]]:
+    """Whether a ticket waits for somebody to take it; the status in the words of the index, so that it serves."""
+    return [Ticket.assignee_id.is_(None), Ticket.archived_at.is_(None), literal_column("ticket.status IN ('new', 'open')", Boolean)]

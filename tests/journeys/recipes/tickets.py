@@ -2,21 +2,51 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import uuid4
 
-from tests.journeys.recipes.making import SEARCH, World, history_of, jobs_of, on, plain
+from tests.journeys.recipes.making import RECIPES, SEARCH, Request, World, history_of, jobs_of, on, plain
 
 TICKET: dict[str, Any] = {"subject_line": "Where is my lamp?", "contact_id": "0190a0a0-0000-7000-8000-000000000001"}
-QUEUE_ID = "0190a0a0-0000-7000-8000-000000000002"
+QUEUE = {"name": "First level"}
+USER_ID = "0190a0a0-0000-7000-8000-000000000002"
 
 
 def _ticket(*verbs: str) -> Callable[[World], Awaitable[str]]:
     async def make(world: World) -> str:
         ticket = await world.made("/v1/tickets", TICKET)
         for verb in verbs:
-            await world.made(f"/v1/tickets/{ticket['id']}/{verb}", {"assignee_id": QUEUE_ID} if verb == "assign" else {})
+            await world.made(f"/v1/tickets/{ticket['id']}/{verb}", {"assignee_id": USER_ID} if verb == "assign" else {})
         return str(ticket["id"])
 
     return make
+
+
+async def _queue(world: World) -> str:
+    return str((await world.made("/v1/queues", QUEUE))["id"])
+
+
+async def _agent(world: World) -> str:
+    return str((await world.made("/v1/agents", {"user_id": str(uuid4())}))["id"])
+
+
+async def _archived_queue(world: World) -> str:
+    queue_id = await _queue(world)
+    await world.made(f"/v1/queues/{queue_id}/archive", {})
+    return queue_id
+
+
+async def _route(world: World) -> Request:
+    return Request("POST", f"/v1/tickets/{await _ticket()(world)}/route", {"queue_id": await _queue(world)})
+
+
+async def _pull(world: World) -> Request:
+    """A case waits, and who calls (the user of the key) is there."""
+    queue_id, me = await _queue(world), str((await world.client.get("/v1/users")).json()["items"][-1]["id"])
+    upsert = {"op": "upsert", "key": {"source": "desk", "id": "me"}, "data": {"user_id": me}}
+    agent = await world.made("/v1/agents/batch", {"operations": [upsert]})
+    await world.made(f"/v1/agents/{agent['results'][0]['id']}/presence", {"presence": "available"})
+    await world.made("/v1/tickets", TICKET | {"queue_id": queue_id})
+    return Request("POST", f"/v1/queues/{queue_id}/pull")
 
 
 plain("tickets.list", "GET", "/v1/tickets")
@@ -25,15 +55,39 @@ plain("tickets.create", "POST", "/v1/tickets", TICKET)
 plain("tickets.batch", "POST", "/v1/tickets/batch", {"operations": [{"op": "create", "data": TICKET}]})
 on("tickets.get", "GET", "/v1/tickets/{}", _ticket())
 on("tickets.update", "PATCH", "/v1/tickets/{}", _ticket(), {"priority": "high"})
-on("tickets.assign", "POST", "/v1/tickets/{}/assign", _ticket(), {"assignee_id": QUEUE_ID})
-on("tickets.route", "POST", "/v1/tickets/{}/route", _ticket(), {"queue_id": QUEUE_ID})
+on("tickets.assign", "POST", "/v1/tickets/{}/assign", _ticket(), {"assignee_id": USER_ID})
 on("tickets.escalate", "POST", "/v1/tickets/{}/escalate", _ticket(), {})
 on("tickets.wait", "POST", "/v1/tickets/{}/wait", _ticket("assign"), {})
 on("tickets.continue", "POST", "/v1/tickets/{}/continue", _ticket("assign", "wait"), {})
 on("tickets.resolve", "POST", "/v1/tickets/{}/resolve", _ticket(), {})
 on("tickets.reopen", "POST", "/v1/tickets/{}/reopen", _ticket("resolve"), {})
-on("tickets.watch", "POST", "/v1/tickets/{}/watch", _ticket(), {"user_id": QUEUE_ID})
+on("tickets.watch", "POST", "/v1/tickets/{}/watch", _ticket(), {"user_id": USER_ID})
 on("tickets.archive", "POST", "/v1/tickets/{}/archive", _ticket())
 on("tickets.restore", "POST", "/v1/tickets/{}/restore", _ticket("archive"))
+RECIPES["tickets.route"] = _route
 history_of("tickets", _ticket())
+
+plain("queues.list", "GET", "/v1/queues")
+plain("queues.search", "POST", "/v1/queues/search", SEARCH)
+plain("queues.create", "POST", "/v1/queues", QUEUE)
+plain("queues.batch", "POST", "/v1/queues/batch", {"operations": [{"op": "create", "data": QUEUE}]})
+on("queues.get", "GET", "/v1/queues/{}", _queue)
+on("queues.update", "PATCH", "/v1/queues/{}", _queue, {"name": "Second level"})
+on("queues.retire", "POST", "/v1/queues/{}/retire", _queue)
+on("queues.archive", "POST", "/v1/queues/{}/archive", _queue)
+on("queues.restore", "POST", "/v1/queues/{}/restore", _archived_queue)
+RECIPES["queues.pull"] = _pull
+history_of("queues", _queue)
+
+plain("agents.list", "GET", "/v1/agents")
+plain("agents.search", "POST", "/v1/agents/search", SEARCH)
+plain("agents.create", "POST", "/v1/agents", {"user_id": str(uuid4())})
+plain("agents.batch", "POST", "/v1/agents/batch", {"operations": [{"op": "create", "data": {"user_id": str(uuid4())}}]})
+on("agents.get", "GET", "/v1/agents/{}", _agent)
+on("agents.update", "PATCH", "/v1/agents/{}", _agent, {"capacity": 3})
+on("agents.presence", "POST", "/v1/agents/{}/presence", _agent, {"presence": "available"})
+on("agents.retire", "POST", "/v1/agents/{}/retire", _agent)
+on("agents.archive", "POST", "/v1/agents/{}/archive", _agent)
+on("agents.restore", "POST", "/v1/agents/{}/restore", _agent)
+history_of("agents", _agent)
 jobs_of("tickets")
