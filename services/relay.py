@@ -9,14 +9,13 @@ import structlog
 from services.bus import Bus, Message, UnknownTopic, Unpublishable
 from services.cancellation import let_go_if_cancelled
 from services.failpoints import reach
+from services.polling import Pauses
 
 log = structlog.get_logger()
 
 LOCK = "SELECT pg_try_advisory_lock(7101, 1)"
 READ = "SELECT id, topic, partition_key, event FROM outbox WHERE partition_key <> ALL($1) ORDER BY id LIMIT 1000"
 DELETE = "DELETE FROM outbox WHERE id = ANY($1::bigint[])"
-POLL_BUSY_SECONDS = 0.01
-POLL_IDLE_SECONDS = 0.05
 STANDBY_SECONDS = 0.5
 HOLD_SECONDS = 5.0
 
@@ -54,11 +53,11 @@ class Relay:
             while not await connection.fetchval(LOCK):  # the lock lives in the database
                 self._come_round()
                 await asyncio.sleep(STANDBY_SECONDS)
-            pause = POLL_BUSY_SECONDS
+            pauses = Pauses()
             while True:
                 moved = await self.move(connection)
                 self._come_round()
-                pause = POLL_BUSY_SECONDS if moved else min(pause * 1.5, POLL_IDLE_SECONDS)
+                pause = pauses.after(news=moved > 0)
                 if moved < 1000:
                     await asyncio.sleep(pause)
         finally:

@@ -9,9 +9,7 @@ import asyncpg
 
 from services.bus import Message, Place, Received, TopicsDiffer, UnknownTopic, Unpublishable
 from services.failpoints import reach
-
-POLL_BUSY_SECONDS = 0.01
-POLL_IDLE_SECONDS = 0.05
+from services.polling import Pauses
 
 APPEND = """
 INSERT INTO bus_record (topic, partition, "offset", event)
@@ -39,7 +37,7 @@ class PostgresBus:
         self._url = url
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._partitions: dict[str, int] = {}
-        self._pause = POLL_BUSY_SECONDS
+        self._pauses = Pauses()
         self._look: asyncio.Task[dict[Place, int]] | None = None
 
     async def start(self) -> None:
@@ -98,7 +96,7 @@ class PostgresBus:
         while True:
             lag, place = max(((heads.get(place, 0) - offset, place) for place, offset in positions.items()), default=(0, ("", 0)))
             if lag > 0:
-                self._pause = POLL_BUSY_SECONDS
+                self._pauses.after(news=True)
                 rows = await self._connected().fetch(READ, *place, positions[place], limit)
                 return [Received(*row) for row in rows]
             left = deadline - asyncio.get_running_loop().time()
@@ -134,8 +132,7 @@ class PostgresBus:
         return look.result() if look.done() else None
 
     async def _look_after_a_pause(self) -> dict[Place, int]:
-        await asyncio.sleep(self._pause)
-        self._pause = min(self._pause * 1.5, POLL_IDLE_SECONDS)
+        await asyncio.sleep(self._pauses.after(news=False))
         return await self._all_heads()
 
     async def _all_heads(self) -> dict[Place, int]:

@@ -1,0 +1,20 @@
+"""How long to wait between two looks at a table that others write to."""
+
+SHORTEST_SECONDS = 0.01
+LONGEST_SECONDS = 0.08
+GROWTH = 1.05
+
+
+class Pauses:
+    """10 ms while there is news; in silence longer and longer, 80 ms after two seconds of it.
+
+    Slow growth keeps a company at work quick, a long last pause makes one that stands idle cheap (docs/decisions/0008).
+    """
+
+    def __init__(self) -> None:
+        self._seconds = SHORTEST_SECONDS
+
+    def after(self, *, news: bool) -> float:
+        """The seconds to wait after a look that found news, or none."""
+        self._seconds = SHORTEST_SECONDS if news else min(self._seconds * GROWTH, LONGEST_SECONDS)
+        return self._seconds
