@@ -5,20 +5,23 @@ from fastapi import APIRouter
 from pipeline_svc.activities import movements as activity_movements
 from pipeline_svc.consumers import HANDLERS
 from pipeline_svc.imports.command import imports
+from pipeline_svc.opportunities import timers
 from services.events import pipeline as events
 from services.events import pipeline_activities as activity_events
 from services.events import pipeline_catalogue as catalogue
+from services.events import pipeline_opportunities as deals
 from services.manifests import Manifest, Noun
 
 
 def _routers() -> list[APIRouter]:
     from pipeline_svc.activities import routes as activities
+    from pipeline_svc.opportunities import routes as opportunities
     from pipeline_svc.orders import routes as orders
     from pipeline_svc.pipelines import routes as pipelines
     from pipeline_svc.products import routes as products
     from pipeline_svc.reasons import routes as reasons
 
-    return [activities.router, orders.router, pipelines.router, products.router, reasons.router]
+    return [activities.router, opportunities.router, orders.router, pipelines.router, products.router, reasons.router]
 
 
 manifest = Manifest(
@@ -31,6 +34,7 @@ manifest = Manifest(
         Noun("pipeline", "pipelines"),
         Noun("product", "products"),
         Noun("reason", "reasons"),
+        Noun("opportunity", "opportunities"),
     ],
     routers=_routers,
     contracts=[
@@ -71,9 +75,24 @@ manifest = Manifest(
         catalogue.PipelineReactivated,
         catalogue.PipelineArchived,
         catalogue.PipelineRestored,
+        deals.OpportunityCreated,
+        deals.OpportunityUpdated,
+        deals.OpportunityStageChanged,
+        deals.OpportunityWon,
+        deals.OpportunityLost,
+        deals.OpportunityReopened,
+        deals.OpportunityStalled,
+        deals.OpportunityResumed,
+        deals.OpportunityAssigned,
+        deals.OpportunityArchived,
+        deals.OpportunityRestored,
     ],
     consumes=["crm.contacts", "crm.analytics", "crm.platform"],
     handlers=HANDLERS,
-    jobs={"activity_overdue": activity_movements.mark_overdue},
+    jobs={
+        "activity_overdue": activity_movements.mark_overdue,
+        timers.STALL: timers.look_at_opportunity,
+        timers.STALL_OF_PIPELINE: timers.look_at_pipeline,
+    },
     commands={"import": imports},
 )

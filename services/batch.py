@@ -105,10 +105,16 @@ async def run_batch(session: AsyncSession, request: BatchRequest, verbs: BatchVe
     await _write_set(session, upserts, verbs.upsert, answers)
     for index, operation in singles:
         answers[index] = await _write_single(session, index, operation, verbs=verbs)
-    results = [_result(index, answers[index]) for index in range(len(request.operations))]
-    rejected = sum(result.problem is not None for result in results)
-    if rejected and request.atomic:
+    answer = answer_of([answers[index] for index in range(len(request.operations))])
+    if answer.rejected and request.atomic:
         raise _all_or_nothing(answers)
+    return answer
+
+
+def answer_of(answers: Sequence[Outcome | Refusal], *, place: str = "/operations/{}/data") -> BatchAnswer:
+    """The answer for items in their order; `place` says where in the body the fields of item {} stand, for the pointers of problems."""
+    results = [_result(index, answer, place.format(index)) for index, answer in enumerate(answers)]
+    rejected = sum(result.problem is not None for result in results)
     return BatchAnswer(accepted=len(results) - rejected, rejected=rejected, results=results)
 
 
@@ -173,19 +179,19 @@ def _key(operation: BatchOperation, index: int) -> ExternalId:
     return operation.key
 
 
-def _result(index: int, answer: Outcome | Refusal) -> BatchResult:
+def _result(index: int, answer: Outcome | Refusal, place: str) -> BatchResult:
     if isinstance(answer, Refusal):
         problem = Problem.model_validate(problem_of(answer))
         for error in problem.errors:
-            error.pointer = _pointer_into_batch(error.pointer, index)
+            error.pointer = _pointer_into_batch(error.pointer, index, place)
         return BatchResult(index=index, status=problem.status, problem=problem)
     return BatchResult(index=index, status=answer.status, id=answer.id, version=answer.version)
 
 
-def _pointer_into_batch(pointer: str, index: int) -> str:
+def _pointer_into_batch(pointer: str, index: int, place: str) -> str:
     """A capability points into the item that it was given; the caller of a batch wants to know where in the batch that is."""
     is_inside = pointer.startswith("/") and not pointer.startswith(f"/operations/{index}/")
-    return f"/operations/{index}/data{pointer}" if is_inside else pointer
+    return f"{place}{pointer}" if is_inside else pointer
 
 
 def _all_or_nothing(answers: dict[int, Outcome | Refusal]) -> Invalid:

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from pipeline_svc.opportunities import timers
 from services.batch import BatchVerbs, Outcome
 from services.contracts import ExternalId
 from services.database import birth, now
@@ -20,6 +21,7 @@ from services.events.pipeline_catalogue import (
     PipelineState,
 )
 from services.identifiers import new_id
+from services.jobs import arm
 from services.merge_patch import apply_patch
 from services.outbox import Written, record, record_many
 from services.preconditions import check_version
@@ -79,6 +81,7 @@ async def put_stages(session: AsyncSession, pipeline_id: UUID, stages: Sequence[
     if wanted != pipeline.stages:
         pipeline.stages = wanted
         await record(session, pipeline, PipelineChanged(state=state_of(pipeline)))
+        await arm(session, timers.STALL_OF_PIPELINE, str(pipeline.id))
     return pipeline
 
 
@@ -147,6 +150,7 @@ async def _hold_against(session: AsyncSession, pipeline_id: UUID, wanted: Pipeli
         pipeline.stages = stages
         await rename(session, NOUN, pipeline.id, before=before, after=pipeline.external_ids)
         await record(session, pipeline, PipelineChanged(state=state_of(pipeline)))
+        await arm(session, timers.STALL_OF_PIPELINE, str(pipeline.id))
     return Outcome(200, pipeline.id, pipeline.version)
 
 

@@ -30,6 +30,15 @@ ORDER: dict[str, Any] = {
     "lines": [{"description": TEXT, "quantity": 1, "unit_price_minor": 100}],
 }
 ACTIVITY = {"kind": "visit", "subject": TEXT, "notes": TEXT}
+PIPELINE: dict[str, Any] = {
+    "name": "Sales",
+    "currency": "EUR",
+    "stages": [
+        {"key": "new", "name": "New", "probability_bps": 1_000},
+        {"key": "won", "name": "Won", "kind": "won"},
+        {"key": "lost", "name": "Lost", "kind": "lost"},
+    ],
+}
 SIGNS = (CANARY, CANARY.lower(), "12345678", "1901-02-03")
 KEPT = {
     "bus": ["bus_record"],
@@ -69,6 +78,12 @@ async def test_no_canary_leaves_its_owner(door: Door, capfd: pytest.CaptureFixtu
     visit = (await client.post("/v1/activities", json=ACTIVITY | {"contact_ids": [contact_id]})).json()
     for verb, said in (("start", {}), ("complete", {"outcome": TEXT})):
         assert (await client.post(f"/v1/activities/{visit['id']}/{verb}", json=said)).is_success
+    pipeline = (await client.post("/v1/pipelines", json=PIPELINE)).json()
+    opportunity = await client.post("/v1/opportunities", json={"name": TEXT, "next_step": TEXT, "pipeline_id": pipeline["id"]})
+    assert opportunity.status_code == 201, opportunity.text
+    path = f"/v1/opportunities/{opportunity.json()['id']}"
+    assert (await client.patch(path, json={"name": f"{TEXT} too", "next_step": TEXT[1:]}, headers={"If-Match": "*"})).is_success
+    assert (await client.post(f"{path}/win", json={})).is_success
     assert (await client.post("/v1/users", json={"email": f"b{EMAIL}", "name": TEXT})).status_code == 201
     refused = [
         await client.post("/v1/contacts", json=CONTACT | {"emails": [{"address": TEXT}]}),

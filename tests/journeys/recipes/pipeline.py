@@ -78,3 +78,63 @@ on("products.retire", "POST", "/v1/products/{}/retire", _made("products", PRODUC
 on("pipelines.retire", "POST", "/v1/pipelines/{}/retire", _made("pipelines", PIPELINE))
 on("pipelines.reactivate", "POST", "/v1/pipelines/{}/reactivate", _made("pipelines", PIPELINE, "retire"))
 RECIPES["pipelines.put_stages"] = _put_stages
+
+
+async def _opening(world: World) -> dict[str, Any]:
+    """The body of an opportunity in the first stage of a pipeline of its own."""
+    pipeline = await world.made("/v1/pipelines", PIPELINE)
+    return {"name": "Lamps", "pipeline_id": pipeline["id"], "stage_id": pipeline["stages"][0]["id"]}
+
+
+def _opportunity(*verbs: str) -> Callable[[World], Awaitable[str]]:
+    async def make(world: World) -> str:
+        opportunity = await world.made("/v1/opportunities", await _opening(world))
+        for verb in verbs:
+            await world.made(f"/v1/opportunities/{opportunity['id']}/{verb}", {})
+        return str(opportunity["id"])
+
+    return make
+
+
+def _opportunity_verb(verb: str, *, first: str = "", many: bool = False) -> None:
+    """A verb that names records of its own company in its body."""
+
+    async def recipe(world: World) -> Request:
+        opening = await _opening(world)
+        opportunity = await world.made("/v1/opportunities", opening)
+        path = f"/v1/opportunities/{opportunity['id']}"
+        if first:
+            await world.made(f"{path}/{first}", {})
+        body: dict[str, Any] = {"stage_id": opening["stage_id"]} if verb in ("move", "reopen") else {}
+        if verb == "lose":
+            body = {"reason_id": (await world.made("/v1/reasons", REASON))["id"]}
+        if many:
+            return Request("POST", f"/v1/opportunities/batch/{verb}", {"items": [body | {"id": opportunity["id"]}]}, ids=False)
+        return Request("POST", f"{path}/{verb}", body)
+
+    RECIPES[f"opportunities.{verb}_batch" if many else f"opportunities.{verb}"] = recipe
+
+
+async def _create_opportunity(world: World) -> Request:
+    return Request("POST", "/v1/opportunities", await _opening(world), ids=False)
+
+
+async def _batch_opportunities(world: World) -> Request:
+    return Request("POST", "/v1/opportunities/batch", {"operations": [{"op": "create", "data": await _opening(world)}]}, ids=False)
+
+
+plain("opportunities.list", "GET", "/v1/opportunities")
+plain("opportunities.search", "POST", "/v1/opportunities/search", SEARCH)
+RECIPES["opportunities.create"] = _create_opportunity
+RECIPES["opportunities.batch"] = _batch_opportunities
+for _verb in ("move", "win", "lose"):
+    _opportunity_verb(_verb)
+    _opportunity_verb(_verb, many=True)
+_opportunity_verb("reopen", first="win")
+on("opportunities.get", "GET", "/v1/opportunities/{}", _opportunity())
+on("opportunities.update", "PATCH", "/v1/opportunities/{}", _opportunity(), {"amount_minor": 5})
+on("opportunities.stage_history", "GET", "/v1/opportunities/{}/stage-history", _opportunity())
+on("opportunities.assign", "POST", "/v1/opportunities/{}/assign", _opportunity(), {"owner_id": ORDER["contact_id"]})
+on("opportunities.archive", "POST", "/v1/opportunities/{}/archive", _opportunity())
+on("opportunities.restore", "POST", "/v1/opportunities/{}/restore", _opportunity("archive"))
+history_of("opportunities", _opportunity())

@@ -1,0 +1,1 @@
+"""Opportunities: the sales that are followed, from the first stage to won or lost."""
