@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,9 @@ BUS = History(Path(str(bus.__path__[0])) / "migrations" / "versions", "bus_versi
 
 
 def history_of(manifest: Manifest) -> History:
-    """The history of a service's own tables."""
+    """The history of a service's own tables, all of which are known from here on."""
+    for path in manifest.migrations.parent.glob("*/models.py"):  # routes, which know them too, are made only where they are served
+        import_module(f"{manifest.package}.{path.parent.name}.models")
     return History(manifest.migrations / "versions", f"{manifest.name}_version", manifest.package)
 
 
