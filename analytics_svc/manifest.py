@@ -14,15 +14,16 @@ def _routers() -> list[APIRouter]:
     from analytics_svc.churn import routes as churn
     from analytics_svc.customers import routes as customers
     from analytics_svc.models import routes as models
+    from analytics_svc.pyramid import routes as pyramid
 
-    return [customers.router, churn.router, models.router]
+    return [customers.router, churn.router, models.router, pyramid.router]
 
 
 manifest = Manifest(
     name="analytics",
     package="analytics_svc",
     port=8015,
-    nouns=[Noun("customer", "customers"), Noun("model", "models")],
+    nouns=[Noun("customer", "customers"), Noun("model", "models"), Noun("pyramid", "pyramid")],
     routers=_routers,
     contracts=[CustomerScored, ModelTrained, ModelPromoted, ModelRetired],
     consumes=["crm.pipeline", "crm.platform", "crm.tickets"],

@@ -52,7 +52,7 @@ async def get_churn(session: AsyncSession, contact_id: UUID, query: ChurnQuery) 
                 contribution=reason.contribution,
                 sentence=sentence(reason.code, reason.number, reason.usual, currency=tenant.currency),
             )
-            for reason in reasons_of(leaving, seen, 0)
+            for reason in reasons_of(leaving, seen)[0]
         ],
         model=UsedModel.model_validate(chosen),
         in_sample=chosen.window_to > as_of,

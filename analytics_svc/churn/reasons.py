@@ -2,7 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+
+from analytics_svc.scores.rules import Floats
 from analytics_svc.value.statistics import DAYS_PER_WEEK
 
 from .features import Evidence
@@ -22,13 +26,23 @@ class Reason:
     contribution: float
 
 
-def reasons_of(leaving: Leaving, seen: Evidence, customer: int) -> list[Reason]:
-    """All parts of one customer's score that are not nothing, the largest first, ties by code."""
-    found = []
-    for code, values in leaving.parts.items():
-        number, usual = _numbers(code, seen, customer)
-        found.append(Reason(code, number, usual, float(values[customer])))
-    return sorted((reason for reason in found if reason.contribution), key=lambda reason: (-abs(reason.contribution), reason.code))
+def reasons_of(leaving: Leaving, seen: Evidence, *, most: int | None = None) -> list[list[Reason]]:
+    """The parts of each customer's score that are not nothing, the largest first: all of them, or the `most` largest."""
+    codes = list(leaving.parts)
+    parts = np.column_stack([leaving.parts[code] for code in codes])
+    numbers = [_numbers(code, seen) for code in codes]
+    largest = np.argsort(-np.abs(parts), axis=1, kind="stable")[:, :most]
+    return [
+        [Reason(codes[n], float(numbers[n][0][at]), _usual(numbers[n][1], at), float(parts[at, n])) for n in order if parts[at, n]]
+        for at, order in enumerate(largest)
+    ]
+
+
+def brief(reason: Reason) -> dict[str, Any]:
+    """A reason as scores keep it and events carry it (see `services.events.analytics.ScoreReason`)."""
+    usual = None if reason.usual is None else _text(reason.usual)
+    milli = round(reason.contribution * 1000)
+    return {"code": reason.code, "number": _text(reason.number), "usual": usual, "contribution_milli": milli}
 
 
 def sentence(code: str, number: float, usual: float | None, *, currency: str) -> str:
@@ -36,19 +50,27 @@ def sentence(code: str, number: float, usual: float | None, *, currency: str) ->
     return SENTENCES[code](number, usual, currency)
 
 
-def _numbers(code: str, seen: Evidence, at: int) -> tuple[float, float | None]:
-    repeats = seen.x[at] > 0
+def _numbers(code: str, seen: Evidence) -> tuple[Floats, Floats | None]:
+    """What was seen, and what is usual (nothing where it is not a number), per customer."""
     if code == CLOSED_FORM:
-        return round(seen.gap[at] * DAYS_PER_WEEK), round(seen.rhythm[at] * DAYS_PER_WEEK) if repeats else None
+        return np.rint(seen.gap * DAYS_PER_WEEK), np.where(seen.x > 0, np.rint(seen.rhythm * DAYS_PER_WEEK), np.nan)
     if code == "frequency":
-        return float(seen.x[at]) + 1, None
+        return seen.x + 1, None
     if code == "tenure":
-        return round(seen.age[at] * DAYS_PER_WEEK), None
+        return np.rint(seen.age * DAYS_PER_WEEK), None
     if code == "spend":
-        return round(float(seen.mean_spend[at]), 2), None
+        return seen.mean_spend.round(2), None
     if code == "spend_trend":
-        return round(float(seen.last_spend[at]), 2), round(float(seen.mean_spend[at]), 2)
-    return int(seen.signals[code][at]), None
+        return seen.last_spend.round(2), seen.mean_spend.round(2)
+    return seen.signals[code].astype(np.float64), None
+
+
+def _usual(values: Floats | None, at: int) -> float | None:
+    return None if values is None or np.isnan(values[at]) else float(values[at])
+
+
+def _text(number: float) -> str:
+    return f"{number:.0f}" if number == int(number) else f"{number:.2f}"
 
 
 def _last_order(number: float, usual: float | None, _currency: str) -> str:

@@ -36,14 +36,18 @@ FIELDS: FilterFields = {
         for name in (
             *("purchase_days", "repeat_days", "orders", "orders_without_rate", "revenue_to_date_minor", "margin_to_date_minor"),
             *("lifetime_value_minor", "expected_spend_minor", "expected_purchases", "p_alive", "p_buys"),
+            *("churn_bps", "value_at_risk_minor"),
         )
     },
+    "tier": Field("choice", Score.tier),
 }
 ORDERS = {
     "lifetime_value_minor": Order(Score.lifetime_value_minor, int),
     "p_buys": Order(Score.p_buys, float),
     "revenue_to_date_minor": Order(Score.revenue_to_date_minor, int),
     "last_on": Order(Score.last_on, date),
+    "churn_bps": Order(Score.churn_bps, int),
+    "value_at_risk_minor": Order(Score.value_at_risk_minor, int),
 }
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

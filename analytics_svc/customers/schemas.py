@@ -7,16 +7,18 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import AwareDatetime, BaseModel
 
+from services.events.analytics import ScoreReason
 from services.wire import Output
 
 MarginSource = Literal["customer", "company", "none"]
 
 
 class CustomerRead(Output):
-    """A customer in lists: purchases so far and, once models are there, the value over the next year as of a day.
+    """A customer in lists: purchases so far and, once models are there, value over the next year, churn and tier as of a day.
 
     Amounts are in minor units of `currency`. `orders_without_rate` are orders in another currency: they make purchase days, and
-    their amounts stand in no sum.
+    their amounts stand in no sum. `churn_bps` is the chance of no purchase in the next 180 days in hundredths of a percent,
+    `value_at_risk_minor` that share of the value, `reasons` the largest parts of the churn.
     """
 
     contact_id: UUID
@@ -38,6 +40,11 @@ class CustomerRead(Output):
     scored_at: datetime
     value_model_id: UUID | None
     spend_model_id: UUID | None
+    churn_model_id: UUID | None = None
+    tier: Literal["top", "big", "medium", "small"] | None = None
+    churn_bps: int | None = None
+    value_at_risk_minor: int | None = None
+    reasons: list[ScoreReason] = []
 
 
 class ValueQuery(BaseModel):

@@ -1,6 +1,7 @@
 """The tables of scores: the present value of every customer, what was told of it, and who is to be scored anew."""
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Float, Identity, Index
@@ -10,12 +11,18 @@ from services.database import Base, Record
 
 
 class Score(Base):
-    """A customer with purchases: statistics and, once models are there, value over the next year, as of one day. For lists."""
+    """A customer with purchases: statistics and, once models are there, value over the next year and churn, as of one day.
+
+    For lists. `reasons` are the largest parts of the churn, as `customer.scored` carries them.
+    """
 
     __tablename__ = "score"
-    __table_args__ = tuple(
-        Index(f"ix_score_{name}", "tenant_id", name, "contact_id")
-        for name in ("lifetime_value_minor", "revenue_to_date_minor", "last_on", "p_buys")
+    __table_args__ = (
+        *(
+            Index(f"ix_score_{name}", "tenant_id", name, "contact_id")
+            for name in ("lifetime_value_minor", "revenue_to_date_minor", "last_on", "p_buys", "churn_bps", "value_at_risk_minor")
+        ),
+        Index("ix_score_tier", "tenant_id", "tier", "value_at_risk_minor", "contact_id"),
     )
     silent = True
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -38,15 +45,22 @@ class Score(Base):
     expected_purchases: Mapped[float | None] = mapped_column(Float(53))
     p_alive: Mapped[float | None] = mapped_column(Float(53))
     p_buys: Mapped[float | None] = mapped_column(Float(53))
+    churn_model_id: Mapped[UUID | None]
+    churn_bps: Mapped[int | None]
+    value_at_risk_minor: Mapped[int | None]
+    reasons: Mapped[list[dict[str, Any]]]
+    tier: Mapped[str | None]
 
 
 class PublishedScore(Record, Base):
-    """What was last told of a customer's value; `id` is the contact. Its version is the sequence of customer.scored."""
+    """What was last told of a customer; `id` is the contact. Its version is the sequence of customer.scored."""
 
     __tablename__ = "published_score"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     lifetime_value_minor: Mapped[int]
     currency: Mapped[str]
+    tier: Mapped[str | None]
+    churn_bps: Mapped[int | None]
 
 
 class ScoreRequest(Base):

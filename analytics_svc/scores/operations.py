@@ -4,22 +4,29 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 from sqlalchemy import ARRAY, Text, Uuid, any_, bindparam, delete, literal, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from analytics_svc.churn.evidence import load_evidence
+from analytics_svc.churn.reasons import brief, reasons_of
+from analytics_svc.churn.scorer import explain
 from analytics_svc.customers.cohorts import load_live_cohort
 from analytics_svc.customers.models import CustomerStats
 from services.database import Context, bind_tenant, context_of
+from services.encoding import encode
 from services.jobs import Work, arm
 from services.tenants import Tenant
 
 from .models import Score, ScoreRequest
-from .rules import Cohort, Valuer, margin_rates, margins_to_date, rounded, value_customers
+from .rules import Cohort, margin_rates, margins_to_date, rounded, value_customers
 from .runs import Run, open_run
-from .telling import tell_values
+from .telling import tell_scores
+from .tiers import place_among_tiers, settle_tiers
 from .upserts import write_scores
 
 AT_ONCE = 2_000
+MOST_REASONS = 3
 REQUEST = text("""
 INSERT INTO score_request (tenant_id, contact_id) SELECT :tenant_id, unnest(string_to_array(:contact_ids, ',')::uuid[])
 """).bindparams(bindparam("tenant_id", type_=Uuid), bindparam("contact_ids", type_=Text))
@@ -50,12 +57,14 @@ async def score_touched(session: AsyncSession, _work: Work) -> dict[str, Any]:
     run = await open_run(session)
     if run is None:
         return {"scored": 0, "told": 0}
-    contact_ids = await session.scalars(delete(ScoreRequest).returning(ScoreRequest.contact_id))
-    return await _score(session, run, sorted(set(contact_ids)))
+    contact_ids = sorted(set(await session.scalars(delete(ScoreRequest).returning(ScoreRequest.contact_id))))
+    gone = await _score(session, run, contact_ids)
+    moved = await place_among_tiers(session, contact_ids)
+    return {"scored": len(contact_ids), "told": await tell_scores(session, run, sorted({*contact_ids, *moved}), gone=gone)}
 
 
 async def score_all(session: AsyncSession, work: Work) -> dict[str, Any]:
-    """The job that scores every customer who has no score, or one of another day or by another model."""
+    """The job that scores every customer who has no score, or one of another day or by another model, and settles all tiers."""
     run = await open_run(session)
     if run is None:
         return {"scored": 0, "told": 0}
@@ -64,6 +73,7 @@ async def score_all(session: AsyncSession, work: Work) -> dict[str, Any]:
         Score.as_of != run.today,
         Score.value_model_id.is_distinct_from(run.value_model_id),
         Score.spend_model_id.is_distinct_from(run.spend_model_id),
+        Score.churn_model_id.is_distinct_from(run.churn_model_id),
     )
     statement = (
         select(CustomerStats.contact_id)
@@ -71,35 +81,47 @@ async def score_all(session: AsyncSession, work: Work) -> dict[str, Any]:
         .where(CustomerStats.purchase_days > 0, outdated)
         .order_by(CustomerStats.contact_id)
     )
-    return await _score(session, run, list(await session.scalars(statement)), work=work)
-
-
-async def _score(session: AsyncSession, run: Run, contact_ids: Sequence[UUID], *, work: Work | None = None) -> dict[str, Any]:
-    told = 0
-    for start in range(0, len(contact_ids), AT_ONCE):
-        part = contact_ids[start : start + AT_ONCE]
-        cohort = await load_live_cohort(session, part, as_of=run.today)
-        gone = sorted(set(part).difference(cohort.contact_ids))
-        await session.execute(delete(Score).where(Score.contact_id == any_(literal(gone, ARRAY(Uuid)))))
-        computed = _computed(cohort, run.valuer)
-        await write_scores(session, run, computed)
-        if run.valuer is not None:
-            told += await tell_values(session, run, computed, revenue_minor=cohort.revenue_minor.tolist(), gone=gone)
-        if work is not None:
-            done = start + len(part)
-            await work.report(10_000 * done // len(contact_ids), {"read": len(contact_ids), "accepted": done})
+    contact_ids = list(await session.scalars(statement))
+    gone = await _score(session, run, contact_ids, work=work)
+    moved = await settle_tiers(session)
+    told = await tell_scores(session, run, sorted({*contact_ids, *moved}), gone=gone)
     return {"scored": len(contact_ids), "told": told}
 
 
-def _computed(cohort: Cohort, valuer: Valuer | None) -> dict[str, list[Any]]:
-    """The columns of scores that are worked out, an entry for each customer; the value is None where there is no model yet."""
-    values = value_customers(cohort, valuer) if valuer is not None else None
+async def _score(session: AsyncSession, run: Run, contact_ids: Sequence[UUID], *, work: Work | None = None) -> list[UUID]:
+    """Write the scores of customers; answers those of them whose purchases are all undone, who have none any more."""
+    gone: list[UUID] = []
+    for start in range(0, len(contact_ids), AT_ONCE):
+        part = contact_ids[start : start + AT_ONCE]
+        cohort = await load_live_cohort(session, part, as_of=run.today)
+        gone += sorted(set(part).difference(cohort.contact_ids))
+        await write_scores(session, run, await _computed(session, run, cohort))
+        if work is not None:
+            done = start + len(part)
+            await work.report(10_000 * done // len(contact_ids), {"read": len(contact_ids), "accepted": done})
+    await session.execute(delete(Score).where(Score.contact_id == any_(literal(gone, ARRAY(Uuid)))))
+    return gone
+
+
+async def _computed(session: AsyncSession, run: Run, cohort: Cohort) -> dict[str, list[Any]]:
+    """The columns of scores that are worked out, an entry for each customer; None where there is no model yet."""
+    values = value_customers(cohort, run.valuer) if run.valuer is not None else None
     rates = margin_rates(cohort, None) if values is None else values.margin_rate
     nothing = [None] * len(cohort)
-    return {
+    found: dict[str, list[Any]] = {
         "contact_id": list(cohort.contact_ids),
         "margin_to_date_minor": rounded(margins_to_date(cohort, rates)).tolist(),
         "lifetime_value_minor": nothing if values is None else rounded(values.lifetime_value_minor).tolist(),
         "expected_spend_minor": nothing if values is None else rounded(values.expected_spend_minor).tolist(),
         **{name: nothing if values is None else getattr(values, name).tolist() for name in ("expected_purchases", "p_alive", "p_buys")},
+    }
+    if run.churn is None or not len(cohort):
+        return found | {"churn_bps": nothing, "value_at_risk_minor": nothing, "reasons": ["[]"] * len(cohort)}
+    seen = await load_evidence(session, cohort, run.today)
+    leaving = explain(run.churn, seen)
+    at_risk = None if values is None else rounded(np.maximum(values.lifetime_value_minor, 0.0) * leaving.probability).tolist()
+    return found | {
+        "churn_bps": np.rint(leaving.probability * 10_000).astype(np.int64).tolist(),
+        "value_at_risk_minor": nothing if at_risk is None else at_risk,
+        "reasons": [encode(list(map(brief, reasons))).decode() for reasons in reasons_of(leaving, seen, most=MOST_REASONS)],
     }

@@ -16,6 +16,7 @@ from services.money import MOST_MINOR
 HORIZON_DAYS = 365
 DISCOUNT_BPS = 1_000
 MOVED = 0.05
+MOVED_CHURN_BPS = 200
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -125,8 +126,22 @@ def rounded(amounts: Floats) -> Integers:
     return np.rint(np.clip(amounts, -MOST_MINOR, MOST_MINOR)).astype(np.int64)
 
 
-def has_moved(before: int | None, after: int) -> bool:
-    """Whether a value is worth telling: for the first time, or 5 % or more away from what was told last."""
-    if before is None:
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What is told of a customer that may be worth telling again."""
+
+    lifetime_value_minor: int
+    tier: str | None = None
+    churn_bps: int | None = None
+
+
+def has_moved(before: Telling | None, after: Telling) -> bool:
+    """Whether a customer is worth telling of: for the first time, the value 5 % or more or the churn two points or more away from
+    what was told last, or another tier.
+    """
+    if before is None or before.tier != after.tier or (before.churn_bps is None) != (after.churn_bps is None):
         return True
-    return before != after and abs(after - before) >= MOVED * abs(before)
+    if abs((after.churn_bps or 0) - (before.churn_bps or 0)) >= MOVED_CHURN_BPS:
+        return True
+    was, is_now = before.lifetime_value_minor, after.lifetime_value_minor
+    return was != is_now and abs(is_now - was) >= MOVED * abs(was)

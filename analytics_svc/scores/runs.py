@@ -7,7 +7,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from analytics_svc.churn.scorer import ChurnModel
 from analytics_svc.models.queries import find_champions, valuer_of
+from analytics_svc.models.rules import churn_model_of
 from services.database import context_of, now
 from services.jobs import arm
 from services.tenants import Tenant, business_day
@@ -20,7 +22,9 @@ ONE_RUN = text("SELECT pg_advisory_xact_lock(7106, hashtext(:tenant))")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run scores the customers of `tenant` as of its own `today`; without both champions it has no valuer and no value."""
+    """A run scores the customers of `tenant` as of its own `today`; without both champions it has no valuer and no value, and without
+    that of churn no churn.
+    """
 
     tenant: Tenant
     today: date
@@ -28,6 +32,8 @@ class Run:
     value_model_id: UUID | None
     spend_model_id: UUID | None
     valuer: Valuer | None
+    churn_model_id: UUID | None
+    churn: ChurnModel | None
 
 
 async def open_run(session: AsyncSession) -> Run | None:
@@ -42,7 +48,16 @@ async def open_run(session: AsyncSession) -> Run | None:
     at = now(session)
     champions = await find_champions(session)
     value, spend = champions.get("value"), champions.get("spend")
-    if value is None or spend is None:
+    churn = champions.get("churn")
+    if value is None or spend is None or churn is None:
         await arm(session, "fit_first_models", "first", run_at=at + timedelta(seconds=QUIET_SECONDS))
-        return Run(tenant, business_day(tenant, at), at, None, None, None)
-    return Run(tenant, business_day(tenant, at), at, value.id, spend.id, valuer_of(value, spend, currency=tenant.currency))
+    return Run(
+        tenant=tenant,
+        today=business_day(tenant, at),
+        at=at,
+        value_model_id=value.id if value is not None and spend is not None else None,
+        spend_model_id=spend.id if value is not None and spend is not None else None,
+        valuer=valuer_of(value, spend, currency=tenant.currency) if value is not None and spend is not None else None,
+        churn_model_id=churn.id if churn is not None else None,
+        churn=churn_model_of(churn.parameters) if churn is not None else None,
+    )

@@ -7,7 +7,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from analytics_svc.scores.rules import has_moved
+from analytics_svc.scores.rules import Telling, has_moved
 from services.identifiers import new_id
 from tests.analytics.make import Order, publish, settle
 from tests.analytics.test_customers import JAN, MARCH, fitted
@@ -35,17 +35,24 @@ async def told(mitra: Mitra, contact_id: UUID) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("before", "after", "moved"),
     [
-        (None, 0, True),
-        (0, 0, False),
-        (0, 1, True),
-        (100, 104, False),
-        (100, 105, True),
-        (100, 95, True),
-        (-100, -96, False),
-        (100, -100, True),
+        (None, Telling(0), True),
+        (Telling(0), Telling(0), False),
+        (Telling(0), Telling(1), True),
+        (Telling(100), Telling(104), False),
+        (Telling(100), Telling(105), True),
+        (Telling(100), Telling(95), True),
+        (Telling(-100), Telling(-96), False),
+        (Telling(100), Telling(-100), True),
+        (Telling(100, "big"), Telling(100, "big"), False),
+        (Telling(100, "big"), Telling(100, "medium"), True),
+        (Telling(100, None), Telling(100, "small"), True),
+        (Telling(100, "big", 5000), Telling(104, "big", 5199), False),
+        (Telling(100, "big", 5000), Telling(100, "big", 5200), True),
+        (Telling(100, "big", 5000), Telling(100, "big", 4800), True),
+        (Telling(100, "big", 0), Telling(100, "big", None), True),
     ],
 )
-def test_five_percent_is_a_move(before: int | None, after: int, moved: bool) -> None:
+def test_five_percent_of_value_two_points_of_churn_and_another_tier_are_a_move(before: Telling | None, after: Telling, moved: bool) -> None:
     assert has_moved(before, after) is moved
 
 
@@ -64,7 +71,7 @@ async def test_a_score_is_the_value_of_the_day_and_is_told_once(mitra: Mitra, te
         round(value["p_alive"] * 10_000),
         round(value["expected_purchases"] * 1000),
     )
-    assert state["model_ids"] == [model["id"] for model in value["models"]]
+    assert state["model_ids"] == [*(model["id"] for model in value["models"]), score["churn_model_id"]]
 
 
 async def test_a_value_that_moves_is_told_and_one_that_hardly_moves_is_not(mitra: Mitra, tenant_id: UUID) -> None:
