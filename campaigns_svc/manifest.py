@@ -2,18 +2,26 @@
 
 from fastapi import APIRouter
 
+from campaigns_svc.campaigns import course
 from campaigns_svc.consumers import HANDLERS
+from campaigns_svc.sends import sending, starting
 from services.events import campaigns as events
+from services.events import campaigns_course as course_events
+from services.events import campaigns_sends as send_events
 from services.manifests import Manifest, Noun
 
 
 def _routers() -> list[APIRouter]:
     from campaigns_svc.audiences import routes as audiences
+    from campaigns_svc.campaigns import routes as campaigns
+    from campaigns_svc.holdouts import routes as holdouts
     from campaigns_svc.senders import routes as senders
+    from campaigns_svc.sends import routes as sends
     from campaigns_svc.suppressions import routes as suppressions
     from campaigns_svc.templates import routes as templates
 
-    return [senders.router, templates.router, audiences.router, suppressions.router]
+    parts = [senders.router, templates.router, audiences.router, suppressions.router, holdouts.router]
+    return [*parts, campaigns.router, sends.campaign_router, sends.router]
 
 
 manifest = Manifest(
@@ -25,6 +33,9 @@ manifest = Manifest(
         Noun("template", "templates"),
         Noun("audience", "audiences"),
         Noun("suppression", "suppressions"),
+        Noun("holdout", "holdouts"),
+        Noun("campaign", "campaigns"),
+        Noun("send", "sends"),
     ],
     routers=_routers,
     contracts=[
@@ -46,7 +57,28 @@ manifest = Manifest(
         events.SuppressionAdded,
         events.SuppressionLifted,
         events.SubscriptionUnsubscribed,
+        course_events.HoldoutCreated,
+        course_events.HoldoutUpdated,
+        course_events.HoldoutArchived,
+        course_events.HoldoutRestored,
+        course_events.CampaignCreated,
+        course_events.CampaignUpdated,
+        course_events.CampaignSubmitted,
+        course_events.CampaignApproved,
+        course_events.CampaignRejected,
+        course_events.CampaignScheduled,
+        course_events.CampaignStarted,
+        course_events.CampaignPaused,
+        course_events.CampaignResumed,
+        course_events.CampaignCompleted,
+        course_events.CampaignStopped,
+        course_events.CampaignArchived,
+        course_events.CampaignRestored,
+        send_events.SendSent,
+        send_events.SendSkipped,
+        send_events.SendFailed,
     ],
     consumes=["crm.contacts", "crm.analytics", "crm.platform"],
     handlers=HANDLERS,
+    jobs={course.START: starting.start, course.SEND: sending.send},
 )

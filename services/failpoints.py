@@ -19,6 +19,8 @@ POINTS = (
     "commit.before",
     "commit.after",
 )
+SEND_POINTS = ("send.before_claim", "send.after_claim", "send.after_accept", "send.before_record", "send.after_record")
+"""Those of a campaign's worker, which are reached only while a campaign sends."""
 _armed: dict[str, float] = {}
 _dice = random.Random()  # noqa: S311 - the dice of a test, not a secret
 
@@ -26,8 +28,8 @@ _dice = random.Random()  # noqa: S311 - the dice of a test, not a secret
 def arm(points: Mapping[str, float], *, seed: int | None = None) -> None:
     """Make this process kill itself (SIGKILL) at each named point with the given probability. Raises KeyError on an unknown name."""
     for name in points:
-        if name not in POINTS:
-            raise KeyError(f"no fail point is called {name}; there are {', '.join(POINTS)}")
+        if name not in (*POINTS, *SEND_POINTS):
+            raise KeyError(f"no fail point is called {name}; there are {', '.join((*POINTS, *SEND_POINTS))}")
     _armed.clear()
     _armed.update(points)
     _dice.seed(seed)

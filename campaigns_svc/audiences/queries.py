@@ -63,6 +63,17 @@ async def preview_audience(session: AsyncSession, include: Sequence[str], exclud
     return Preview(size=size or 0, sample=list(sample), at=at)
 
 
+async def matching_filters(session: AsyncSession, audience: Audience, contact_id: UUID) -> tuple[list[int], list[int]]:
+    """Which of an audience's filters, by their places in `include` and in `exclude`, let a contact through."""
+    at = now(session)
+    texts = [*audience.include, *audience.exclude]
+    columns = [func.coalesce(_compiled("", text, at), False) for text in texts]
+    found = (await session.execute(select(*columns).where(ContactReference.contact_id == contact_id))).one_or_none()
+    matching = [place for place, matches in enumerate(found or ()) if matches]
+    size = len(audience.include)
+    return [place for place in matching if place < size], [place - size for place in matching if place >= size]
+
+
 def _compiled(pointer: str, text: str, at: datetime) -> ColumnElement[bool]:
     try:
         return compile_sql(parse_filter(text), CONTACT_FIELDS, Bindings(None, at))

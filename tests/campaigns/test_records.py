@@ -30,6 +30,7 @@ KINDS = (
     Kind("sender", "senders", make.SENDER, {"per_day": 500}, {"from_address": "nobody"}, "/from_address"),
     Kind("template", "templates", make.TEMPLATE, {"subject": "zqcanary again"}, {"variables": ["contact"]}, "/variables"),
     Kind("audience", "audiences", make.AUDIENCE, {"include": ['country = "DE"']}, {"include": ["nonsense = 1"]}, "/include/0"),
+    Kind("campaign", "campaigns", make.CAMPAIGN, {"variables": {"offer": "zqcanary too"}}, {"holdout_bps": 10_000}, "/holdout_bps"),
 )
 
 
