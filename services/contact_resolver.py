@@ -5,15 +5,17 @@ Never inside a write: what it answers is used and forgotten, not stored.
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from uuid import UUID
 
 import httpx
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.application import create_app, deployable_of
 from services.clock import Clock, utc_now
-from services.manifests import get_manifest
+from services.manifests import Manifest, get_manifest
 from services.settings import Settings
 from services.tokens import Caller, KeyPairs, Minter
 
@@ -113,7 +115,7 @@ async def open_contact_resolver(settings: Settings, deployable: str, *, clock: C
         url = settings.service_urls.get(manifest.name, "")
         transport = None
         if not url:
-            app = create_app(manifest, settings, clock=clock)
+            app = create_app(replace(manifest, routers=lambda: _internal(manifest)), settings, clock=clock)
             try:
                 await stack.enter_async_context(app.router.lifespan_context(app))
             except (SQLAlchemyError, OSError) as error:
@@ -122,3 +124,8 @@ async def open_contact_resolver(settings: Settings, deployable: str, *, clock: C
         client = httpx.AsyncClient(transport=transport, base_url=url or "http://contacts", timeout=TIMEOUT_SECONDS)
         await stack.enter_async_context(client)
         yield ContactResolver(client, keys, deployable_of(manifest), clock=clock)
+
+
+def _internal(manifest: Manifest) -> list[APIRouter]:
+    """The routers for other services alone, since each route costs time to make."""
+    return [router for router in manifest.routers() if router.prefix.startswith("/internal/")]

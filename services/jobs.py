@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 from fastapi import Response
-from sqlalchemy import ColumnElement, Index, func, select, text, update
+from sqlalchemy import ColumnElement, Index, case, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -122,6 +122,23 @@ async def arm_many(session: AsyncSession, kind: str, run_at: Mapping[str, dateti
     rows = [_new_row(kind, key, at=at, run_at=run_at[key], context=context, arguments={}) for key in sorted(run_at)]
     statement = insert(Job).values(rows)
     again = {name: statement.excluded[name] for name in ("status", "run_at", "attempts", "cancel_requested", "updated_at")}
+    await session.execute(statement.on_conflict_do_update(index_elements=[Job.tenant_id, Job.kind, Job.key], set_=again))
+
+
+async def arm_by(session: AsyncSession, kind: str, key: str, *, due: datetime) -> None:
+    """Have the work of (kind, key) done at `due` at the latest; an earlier time that was asked for stays. Part of the transaction.
+
+    For work that finds by itself what is due: one timer stands for all of it, however many records there are. Where a run that is more
+    than a minute off (longer than a transaction lasts) comes early enough, nothing is written, so that writers do not wait for one another.
+    """
+    at, context = now(session), context_of(session)
+    mine = (Job.tenant_id == context.tenant_id, Job.kind == kind, Job.key == key, Job.status == "queued")
+    if await session.scalar(select(Job.id).where(*mine, Job.run_at <= due, Job.run_at > at + timedelta(minutes=1))):
+        return
+    statement = insert(Job).values(_new_row(kind, key, at=at, run_at=due, context=context, arguments={}))
+    again: dict[str, Any] = {name: statement.excluded[name] for name in ("status", "attempts", "cancel_requested", "updated_at")}
+    earliest = func.least(Job.run_at, statement.excluded.run_at)
+    again["run_at"] = case((Job.status == "queued", earliest), else_=statement.excluded.run_at)
     await session.execute(statement.on_conflict_do_update(index_elements=[Job.tenant_id, Job.kind, Job.key], set_=again))
 
 

@@ -39,12 +39,12 @@ class Manifest:
 
     `consumes` are the topics its one consumer reads (EVERY_TOPIC: those of all services of the tree), `handlers` what it does with
     them, `jobs` the kinds of long work it knows, `schedules` the kinds that run again and again (seconds between two runs, for the whole
-    service). `routers` are fetched when an application is built: to make
-    routes takes half a second of CPU for each noun, and neither a worker nor a command has a use for them. What the gateway has more:
-    `across`, routers that speak of the nouns of all services, made from their manifests; `front`,
-    the ASGI application before all others, made from the applications that run in this process and the settings; and `first_start`,
-    called by `mitra up` with the settings, the address of the front and whether a demo company is wanted, once everything is ready.
-    `commands` are groups that the service adds to the `mitra` command.
+    service). `routers` are fetched when an application is built: to make routes takes half a second of CPU for each noun, and neither a
+    worker nor a command has a use for them. `public` are the beginnings of the paths of its links, which whoever has one may follow
+    (`/v1/consents/links/`). What the gateway has more: `across`, routers that speak of the nouns of all services, made from their
+    manifests; `front`, the ASGI application before all others, made from the applications that run in this process and the settings; and
+    `first_start`, called by `mitra up` with the settings, the address of the front and whether a demo company is wanted, once everything
+    is ready. `commands` are groups that the service adds to the `mitra` command.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Manifest:
     port: int
     nouns: Sequence[Noun]
     routers: "Callable[[], Sequence[APIRouter]]"
+    public: Sequence[str] = ()
     contracts: Sequence[type[Event]] = ()
     consumes: Sequence[str] = ()
     handlers: Handlers = field(default_factory=dict)

@@ -120,7 +120,7 @@ class Front:
     async def _forward(self, service: str, scope: Scope, receive: Receive, send: Send, *, incoming: Incoming) -> None:
         path: str = scope["path"]
         headers = [*incoming.passing, (b"x-request-id", incoming.request_id)]
-        if self._table.is_public(scope["method"], path):
+        if self._table.is_public(path):
             self._buckets.take(f"address:{(scope.get('client') or ('',))[0]}", asyncio.get_running_loop().time())
         else:
             caller = await self._ring.caller_of(incoming.token())

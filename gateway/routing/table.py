@@ -1,13 +1,10 @@
 """The routing table: which service answers a path."""
 
 import re
-from collections.abc import Iterator, Sequence
-
-from fastapi.routing import APIRoute
+from collections.abc import Sequence
 
 from services.contracts import noun_of
 from services.manifests import Manifest
-from services.routing import PUBLIC
 from services.tokens import GATEWAY
 
 SOUND = re.compile(r"/v1(?:/(?!\.{1,2}(?:/|\Z))[^/\\\x00-\x1f\x7f]+)+")
@@ -26,9 +23,7 @@ class Table:
             for noun in manifest.nouns
             if noun.subject in {noun_of(contract.type) for contract in manifest.contracts}
         )
-        self._public = [
-            (frozenset(route.methods or ()), route.path_regex) for manifest in manifests for route in _routes(manifest) if _is_public(route)
-        ]
+        self._public = tuple(prefix for manifest in manifests for prefix in manifest.public)
 
     def find(self, method: str, path: str) -> str | None:
         """The name of the service that answers `method path` (the path decoded), None where nobody does."""
@@ -40,18 +35,9 @@ class Table:
             return GATEWAY
         return self._owners.get(segment)
 
-    def is_public(self, method: str, path: str) -> bool:
-        """Whether `method path` is a link of ours, which anybody may follow: the token in it is what counts."""
-        return any(method in methods and pattern.fullmatch(path) for methods, pattern in self._public)
+    def is_public(self, path: str) -> bool:
+        """Whether a path is a link of ours, which anybody may follow: the token in it is what counts."""
+        return path.startswith(self._public)
 
     def _is_ours(self, segment: str, last: str) -> bool:
         return (last == "history" and segment in self._with_history) or (segment, last) == TIMELINE
-
-
-def _routes(manifest: Manifest) -> Iterator[APIRoute]:
-    for router in manifest.routers():
-        yield from (route for route in router.routes if isinstance(route, APIRoute))
-
-
-def _is_public(route: APIRoute) -> bool:
-    return (route.openapi_extra or {}).get("x-scope") == PUBLIC

@@ -15,6 +15,7 @@ from services.contracts import (
     ExternalId,
     Id,
     Instant,
+    Label,
     Language,
     State,
     Tag,
@@ -121,6 +122,52 @@ class ContactOwnerChanged(Event):
     to_owner_id: Id | None = None
 
 
+class WordingVersion(Contract):
+    """A version of what people are asked, in one language; the text stays in contacts."""
+
+    language: Language
+    version: Count
+
+
+class ConsentPurposeState(State):
+    """What consents are for: its key (which never changes), the channels that may be asked for, and how long a consent holds."""
+
+    key: Code
+    name: Label
+    channels: list[Code]
+    valid_days: Count | None = None
+    wordings: list[WordingVersion]
+    external_ids: list[ExternalId] = []
+
+
+class ConsentPurposeCreated(Event):
+    """People may be asked for a new purpose. Emitted once, as the subject's first event."""
+
+    type: ClassVar[str] = "contacts.consent_purpose.created.v1"
+    state: ConsentPurposeState
+
+
+class ConsentPurposeUpdated(Event):
+    """Fields changed, or the wording has a new version."""
+
+    type: ClassVar[str] = "contacts.consent_purpose.updated.v1"
+    state: ConsentPurposeState
+
+
+class ConsentPurposeArchived(Event):
+    """Nobody is asked for it any more; consents that there are stay."""
+
+    type: ClassVar[str] = "contacts.consent_purpose.archived.v1"
+    state: ConsentPurposeState
+
+
+class ConsentPurposeRestored(Event):
+    """People may be asked for it again."""
+
+    type: ClassVar[str] = "contacts.consent_purpose.restored.v1"
+    state: ConsentPurposeState
+
+
 class ConsentProof(Contract):
     """What shows that the contact agreed: when, and by which form, import or confirmed request. The address stays in contacts."""
 
@@ -189,3 +236,9 @@ CONTACT_EVENTS: tuple[type[Event], ...] = (
     ContactOwnerChanged,
 )
 CONSENT_EVENTS: tuple[type[Event], ...] = (ConsentRequested, ConsentGranted, ConsentWithdrawn, ConsentExpired)
+CONSENT_PURPOSE_EVENTS: tuple[type[Event], ...] = (
+    ConsentPurposeCreated,
+    ConsentPurposeUpdated,
+    ConsentPurposeArchived,
+    ConsentPurposeRestored,
+)

@@ -1,10 +1,11 @@
-"""A tenant, and a client of the contacts service that may do everything in it."""
+"""A tenant, and a client of the contacts service that may do everything in it, however the clock is moved."""
 
 from uuid import UUID
 
 import httpx
 import pytest
 
+from tests.contacts.make import lasting_client
 from tests.harness import Mitra
 
 
@@ -15,4 +16,4 @@ async def tenant_id(mitra: Mitra) -> UUID:
 
 @pytest.fixture
 def contacts(mitra: Mitra, tenant_id: UUID) -> httpx.AsyncClient:
-    return mitra.client("contacts", mitra.caller(tenant_id))
+    return lasting_client(mitra, tenant_id)

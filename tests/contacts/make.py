@@ -1,8 +1,13 @@
 """Contacts for tests, valid and boring, and a body with a canary in every personal field."""
 
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import httpx
+
+from services.tokens import KeyPairs, Minter
+from tests.harness import Mitra
 
 CANARY = "zqcanary"
 PERSONAL_BODY: dict[str, Any] = {
@@ -57,3 +62,40 @@ async def create(contacts: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
 async def patch(contacts: httpx.AsyncClient, contact: dict[str, Any], **fields: Any) -> httpx.Response:
     """A merge patch of the version that `contact` shows."""
     return await contacts.patch(f"/v1/contacts/{contact['id']}", json=fields, headers={"If-Match": str(contact["version"])})
+
+
+PURPOSE: dict[str, Any] = {
+    "key": "news",
+    "name": "News",
+    "channels": ["email", "sms"],
+    "wordings": [{"language": "en", "text": "May we write to you?"}, {"language": "de", "text": "Dürfen wir Ihnen schreiben?"}],
+}
+
+
+async def create_purpose(contacts: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
+    """A consent purpose, `news` by e-mail and SMS in two languages."""
+    answer = await contacts.post("/v1/consent-purposes", json=PURPOSE | fields)
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+def proof(at: datetime, **fields: Any) -> dict[str, Any]:
+    """What shows a consent."""
+    return {"kind": "statement", "at": at.isoformat(), **fields}
+
+
+async def ask(contacts: httpx.AsyncClient, contact_id: str, **fields: Any) -> httpx.Response:
+    """Ask a contact for news by e-mail."""
+    return await contacts.post("/v1/consents", json={"contact_id": contact_id, "purpose": "news", "channel": "email"} | fields)
+
+
+def lasting_client(mitra: Mitra, tenant_id: UUID) -> httpx.AsyncClient:
+    """A client of contacts that may do everything in a tenant, and has a fresh token for each request, whatever the clock says."""
+    minter, caller = Minter(KeyPairs.load(mitra.settings.keys_folder, "gateway"), clock=mitra.clock), mitra.caller(tenant_id)
+
+    async def sign(request: httpx.Request) -> None:
+        request.headers["Authorization"] = f"Bearer {minter.mint(caller, 'contacts_svc')}"
+
+    client = mitra.client("contacts", caller)
+    client.event_hooks = {"request": [sign]}
+    return client

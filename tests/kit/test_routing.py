@@ -7,13 +7,15 @@ import httpx
 import pytest
 from demo_svc.manifest import manifest as demo
 from fastapi import Request
+from fastapi.routing import APIRoute
 
 from gateway.routing.table import Table
 from services.application import create_app
 from services.database import context_of
 from services.errors import Forbidden
 from services.links import SignedLinks
-from services.routing import Router, allows, check_scope, links_of, open_session
+from services.manifests import discover
+from services.routing import PUBLIC, Router, allows, check_scope, links_of, open_session
 from services.tokens import Caller, KeyPairs
 from tests.harness import Mitra
 
@@ -100,8 +102,17 @@ async def test_whoever_has_a_link_of_ours_needs_no_token_and_acts_as_the_link_sa
 
 
 def test_the_door_knows_which_paths_are_links() -> None:
-    table = Table([replace(demo, routers=lambda: [visited()])])
-    assert table.is_public("POST", "/v1/visits/abc")
-    assert not table.is_public("GET", "/v1/visits/abc")
-    assert not table.is_public("POST", "/v1/visits/abc/more")
-    assert not table.is_public("POST", "/v1/things")
+    table = Table([replace(demo, public=["/v1/visits/"])])
+    assert table.is_public("/v1/visits/abc")
+    assert not table.is_public("/v1/visits")
+    assert not table.is_public("/v1/things")
+    assert not Table([demo]).is_public("/v1/visits/abc")
+
+
+def test_the_public_paths_of_a_manifest_are_those_of_its_public_operations() -> None:
+    for manifest in discover():
+        routes = [route for router in manifest.routers() for route in router.routes if isinstance(route, APIRoute)]
+        opened = {route.path for route in routes if (route.openapi_extra or {}).get("x-scope") == PUBLIC}
+        named = {route.path for route in routes if route.path.startswith(tuple(manifest.public))}
+        assert opened == named, manifest.name
+        assert all(any(path.startswith(prefix) for path in opened) for prefix in manifest.public), manifest.name

@@ -1,0 +1,1 @@
+"""Consent purposes: what people are asked to agree to, and in which words."""
