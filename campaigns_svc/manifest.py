@@ -15,13 +15,15 @@ def _routers() -> list[APIRouter]:
     from campaigns_svc.audiences import routes as audiences
     from campaigns_svc.campaigns import routes as campaigns
     from campaigns_svc.holdouts import routes as holdouts
+    from campaigns_svc.results import routes as results
     from campaigns_svc.senders import routes as senders
     from campaigns_svc.sends import routes as sends
     from campaigns_svc.suppressions import routes as suppressions
     from campaigns_svc.templates import routes as templates
+    from campaigns_svc.tracking import routes as tracking
 
     parts = [senders.router, templates.router, audiences.router, suppressions.router, holdouts.router]
-    return [*parts, campaigns.router, sends.campaign_router, sends.router]
+    return [*parts, campaigns.router, sends.campaign_router, results.router, sends.router, tracking.router]
 
 
 manifest = Manifest(
@@ -36,6 +38,7 @@ manifest = Manifest(
         Noun("holdout", "holdouts"),
         Noun("campaign", "campaigns"),
         Noun("send", "sends"),
+        Noun("tracking", "track"),
     ],
     routers=_routers,
     contracts=[
@@ -77,8 +80,10 @@ manifest = Manifest(
         send_events.SendSent,
         send_events.SendSkipped,
         send_events.SendFailed,
+        send_events.SendOpened,
+        send_events.SendClicked,
     ],
-    consumes=["crm.contacts", "crm.analytics", "crm.platform"],
+    consumes=["crm.contacts", "crm.pipeline", "crm.analytics", "crm.platform"],
     handlers=HANDLERS,
     jobs={course.START: starting.start, course.SEND: sending.send},
 )

@@ -47,7 +47,7 @@ class Composer:
         message = self._headed(send_id, address, words.subject, way_out=way_out)
         message.set_content(words.text)
         if words.html is not None:
-            message.add_alternative(self._tracked(send_id, words.html, way_out=way_out), subtype="html")
+            message.add_alternative(self._tracked(send_id, contact.id, words.html, way_out=way_out), subtype="html")
         return message
 
     def _headed(self, send_id: UUID, address: str, subject: str, *, way_out: str) -> EmailMessage:
@@ -77,8 +77,9 @@ class Composer:
         }
         return self._link("unsubscribe", said | ({"o": campaign.topic_id.hex} if campaign.topic_id else {}))
 
-    def _tracked(self, send_id: UUID, page: str, *, way_out: str) -> str:
-        said = {"t": self.tenant_id.hex, "s": send_id.hex}
+    def _tracked(self, send_id: UUID, contact_id: UUID, page: str, *, way_out: str) -> str:
+        """The page with every link led through us, and a picture that tells when it is looked at."""
+        said = {"t": self.tenant_id.hex, "s": send_id.hex, "c": contact_id.hex}
         numbers = iter(range(1, page.count("<") + 1))
 
         def follow(found: re.Match[str]) -> str:

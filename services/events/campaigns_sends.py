@@ -50,3 +50,22 @@ class SendFailed(Event):
 
     type: ClassVar[str] = "campaigns.send.failed.v1"
     state: SendState
+
+
+class SendOpened(Event):
+    """The message was looked at, perhaps by a machine (`machine_reason` says why we think so)."""
+
+    type: ClassVar[str] = "campaigns.send.opened.v1"
+    state: SendState
+    machine: bool
+    machine_reason: Code | None = None
+
+
+class SendClicked(Event):
+    """A link of the message was followed, perhaps by a machine; `link_id` tells the links of a message apart."""
+
+    type: ClassVar[str] = "campaigns.send.clicked.v1"
+    state: SendState
+    machine: bool
+    machine_reason: Code | None = None
+    link_id: Code

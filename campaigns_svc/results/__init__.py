@@ -1,0 +1,1 @@
+"""Results: what a campaign did, against those who were left alone."""
