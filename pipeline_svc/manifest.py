@@ -8,20 +8,33 @@ from pipeline_svc.imports.command import imports
 from pipeline_svc.opportunities import timers
 from services.events import pipeline as events
 from services.events import pipeline_activities as activity_events
+from services.events import pipeline_assignment as assignment_events
 from services.events import pipeline_catalogue as catalogue
+from services.events import pipeline_leads as lead_events
 from services.events import pipeline_opportunities as deals
 from services.manifests import Manifest, Noun
 
 
 def _routers() -> list[APIRouter]:
     from pipeline_svc.activities import routes as activities
+    from pipeline_svc.assignment import routes as assignment
+    from pipeline_svc.leads import routes as leads
     from pipeline_svc.opportunities import routes as opportunities
     from pipeline_svc.orders import routes as orders
     from pipeline_svc.pipelines import routes as pipelines
     from pipeline_svc.products import routes as products
     from pipeline_svc.reasons import routes as reasons
 
-    return [activities.router, opportunities.router, orders.router, pipelines.router, products.router, reasons.router]
+    return [
+        activities.router,
+        assignment.router,
+        leads.router,
+        opportunities.router,
+        orders.router,
+        pipelines.router,
+        products.router,
+        reasons.router,
+    ]
 
 
 manifest = Manifest(
@@ -30,6 +43,8 @@ manifest = Manifest(
     port=8012,
     nouns=[
         Noun("activity", "activities"),
+        Noun("assignment_rule", "assignment-rules"),
+        Noun("lead", "leads"),
         Noun("order", "orders"),
         Noun("pipeline", "pipelines"),
         Noun("product", "products"),
@@ -47,6 +62,20 @@ manifest = Manifest(
         activity_events.ActivityOverdue,
         activity_events.ActivityArchived,
         activity_events.ActivityRestored,
+        assignment_events.AssignmentRuleCreated,
+        assignment_events.AssignmentRuleChanged,
+        assignment_events.AssignmentRuleArchived,
+        assignment_events.AssignmentRuleRestored,
+        assignment_events.AssignmentRun,
+        lead_events.LeadOpened,
+        lead_events.LeadUpdated,
+        lead_events.LeadAssigned,
+        lead_events.LeadStarted,
+        lead_events.LeadQualified,
+        lead_events.LeadDisqualified,
+        lead_events.LeadRecycled,
+        lead_events.LeadArchived,
+        lead_events.LeadRestored,
         events.OrderCreated,
         events.OrderPlaced,
         events.OrderChanged,

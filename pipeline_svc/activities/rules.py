@@ -23,14 +23,14 @@ def check_times(starts_at: datetime | None, ends_at: datetime | None) -> None:
         raise invalid_field("/ends_at", "before_start", "An activity ends after it starts, so it needs both or starts_at alone")
 
 
-def decide_instant(at: datetime | None, *, now: datetime, since: datetime | None = None) -> datetime:
+def decide_instant(at: datetime | None, *, now: datetime, since: datetime | None = None, pointer: str = "/at") -> datetime:
     """When something happened: `at`, or now. Raises Invalid for the future, for before 1900 and for before `since`."""
     if at is None:
         return max(now, since or now)
     if at > now + SKEW:
-        raise invalid_field("/at", "in_the_future", "This instant lies in the future")
+        raise invalid_field(pointer, "in_the_future", "This instant lies in the future")
     if at < (since or NOT_BEFORE):
-        raise invalid_field("/at", "too_early", "This instant lies before what it follows")
+        raise invalid_field(pointer, "too_early", "This instant lies before what it follows")
     return at
 
 

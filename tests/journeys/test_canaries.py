@@ -84,6 +84,8 @@ async def test_no_canary_leaves_its_owner(door: Door, capfd: pytest.CaptureFixtu
     path = f"/v1/opportunities/{opportunity.json()['id']}"
     assert (await client.patch(path, json={"name": f"{TEXT} too", "next_step": TEXT[1:]}, headers={"If-Match": "*"})).is_success
     assert (await client.post(f"{path}/win", json={})).is_success
+    lead = await client.post("/v1/leads", json={"contact_id": contact_id, "source": "call", "interest": TEXT})
+    assert lead.status_code == 201
     assert (await client.post("/v1/users", json={"email": f"b{EMAIL}", "name": TEXT})).status_code == 201
     refused = [
         await client.post("/v1/contacts", json=CONTACT | {"emails": [{"address": TEXT}]}),

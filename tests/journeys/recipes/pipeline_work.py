@@ -1,20 +1,25 @@
-"""How the operations of activities succeed."""
+"""How the operations of activities, assignment rules and leads succeed."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from tests.journeys.recipes.making import ORDER, SEARCH, World, history_of, on, plain
 
 ACTIVITY = {"kind": "call", "subject": "Ask how it goes", "contact_ids": [ORDER["contact_id"]]}
 
 
-def _activity_after(*verbs: str) -> Callable[[World], Awaitable[str]]:
+def _after(noun: str, body: dict[str, Any], *verbs: str) -> Callable[[World], Awaitable[str]]:
     async def make(world: World) -> str:
-        activity_id = str((await world.made("/v1/activities", ACTIVITY))["id"])
+        record_id = str((await world.made(f"/v1/{noun}", body))["id"])
         for verb in verbs:
-            await world.made(f"/v1/activities/{activity_id}/{verb}", {})
-        return activity_id
+            await world.made(f"/v1/{noun}/{record_id}/{verb}", {})
+        return record_id
 
     return make
+
+
+def _activity_after(*verbs: str) -> Callable[[World], Awaitable[str]]:
+    return _after("activities", ACTIVITY, *verbs)
 
 
 plain("activities.list", "GET", "/v1/activities")
@@ -31,3 +36,26 @@ on("activities.reschedule", "POST", "/v1/activities/{}/reschedule", _activity_af
 on("activities.archive", "POST", "/v1/activities/{}/archive", _activity_after())
 on("activities.restore", "POST", "/v1/activities/{}/restore", _activity_after("archive"))
 history_of("activities", _activity_after())
+
+
+RULE = {"noun": "leads", "strategy": "round_robin", "targets": [{"user_id": "0190a0a0-0000-7000-8000-000000000003"}]}
+LEAD = {"contact_id": ORDER["contact_id"], "source": "web_form", "owner_id": "0190a0a0-0000-7000-8000-000000000003"}
+
+for _noun, _body, _patch in (("assignment-rules", RULE, {"order": 7}), ("leads", LEAD, {"score_bps": 2_500})):
+    plain(f"{_noun}.list", "GET", f"/v1/{_noun}")
+    plain(f"{_noun}.search", "POST", f"/v1/{_noun}/search", SEARCH)
+    plain(f"{_noun}.create", "POST", f"/v1/{_noun}", _body)
+    plain(f"{_noun}.batch", "POST", f"/v1/{_noun}/batch", {"operations": [{"op": "create", "data": _body}]})
+    on(f"{_noun}.get", "GET", f"/v1/{_noun}/{{}}", _after(_noun, _body))
+    on(f"{_noun}.update", "PATCH", f"/v1/{_noun}/{{}}", _after(_noun, _body), _patch)
+    on(f"{_noun}.archive", "POST", f"/v1/{_noun}/{{}}/archive", _after(_noun, _body))
+    on(f"{_noun}.restore", "POST", f"/v1/{_noun}/{{}}/restore", _after(_noun, _body, "archive"))
+    history_of(_noun, _after(_noun, _body))
+plain("assignment-rules.run", "POST", "/v1/assignment-rules/run?dry_run=true", {"noun": "leads"})
+on("assignment-rules.activate", "POST", "/v1/assignment-rules/{}/activate", _after("assignment-rules", RULE))
+on("assignment-rules.retire", "POST", "/v1/assignment-rules/{}/retire", _after("assignment-rules", RULE, "activate"))
+on("leads.work", "POST", "/v1/leads/{}/work", _after("leads", LEAD), {})
+on("leads.qualify", "POST", "/v1/leads/{}/qualify", _after("leads", LEAD, "work"), {})
+on("leads.disqualify", "POST", "/v1/leads/{}/disqualify", _after("leads", LEAD), {})
+on("leads.recycle", "POST", "/v1/leads/{}/recycle", _after("leads", LEAD, "disqualify"), {})
+on("leads.assign", "POST", "/v1/leads/{}/assign", _after("leads", LEAD), {"owner_id": "0190a0a0-0000-7000-8000-000000000004"})

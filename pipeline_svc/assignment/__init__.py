@@ -1,0 +1,1 @@
+"""Assignment: rules that say whose a lead or an opportunity is, and why."""

@@ -1,0 +1,116 @@
+"""Deciding whose something is: the first active rule that fits asks its strategy, and the turns move on."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services import references
+from services.database import context_of, now
+from services.events.pipeline_opportunities import AssignmentReason
+from services.filters import Bindings, Record, compile_predicate, parse_filter
+from services.references import ContactReference
+
+from . import rules
+from .models import AssignmentRule, AssignmentTurn
+from .queries import SUBJECT_FIELDS, count_open, find_standings, list_active_rules, lock_assignees
+from .schemas import Assignment
+
+NO_RULE = [AssignmentReason(code="no_rule_fits")]
+NO_ROOM = [AssignmentReason(code="nobody_has_room")]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Something that needs an owner: its public fields, and how likely it is to become a sale where that is known."""
+
+    id: UUID
+    contact_id: UUID | None
+    fields: Record
+    probability_bps: int | None = None
+
+
+async def decide_owners(session: AsyncSession, noun: str, pieces: Sequence[Piece], *, dry_run: bool = False) -> dict[UUID, Assignment]:
+    """Whose each piece is to be. The users concerned are held until the transaction ends; a dry run holds nobody and moves nothing."""
+    active = await list_active_rules(session, noun)
+    if not active or not pieces:
+        return {piece.id: _nobody(piece.id, None, NO_RULE) for piece in pieces}
+    known = await references.find_references(session, [piece.contact_id for piece in pieces if piece.contact_id])
+    consents = await references.find_consents(session, known)
+    records = {piece.id: _record(piece, known, consents) for piece in pieces}
+    fitting = _fitting(session, noun, active, records)
+    users = {UUID(target["user_id"]) for rule in active if rule.id in fitting for target in rule.targets}
+    if users and not dry_run:
+        await lock_assignees(session, users)
+    open_work = dict.fromkeys(users, 0) | await count_open(session, noun, users)
+    by_id = {piece.id: piece for piece in pieces}
+    answers = {piece.id: _nobody(piece.id, None, NO_RULE) for piece in pieces}
+    for rule in active:
+        mine = [by_id[piece_id] for piece_id in fitting.get(rule.id, ())]
+        scores = [(piece.id, _score(piece, known)) for piece in mine]
+        before = await find_standings(session, rule.id, open_work) if mine else {}
+        choices, after = rules.choose_all(_policy(rule), before, scores)
+        open_work |= {user_id: standing.open for user_id, standing in after.items()}
+        answers |= {piece_id: _assignment(piece_id, rule.id, choice) for piece_id, choice in choices.items()}
+        if not dry_run:
+            await _move_turns(session, rule.id, {user: after[user].given - before[user].given for user in after})
+    return answers
+
+
+def _fitting(session: AsyncSession, noun: str, active: Sequence[AssignmentRule], records: Mapping[UUID, Record]) -> dict[UUID, list[UUID]]:
+    """The pieces that each rule gives out: the first rule that a piece passes has it."""
+    bindings = Bindings(None, now(session))
+    passes = {rule.id: compile_predicate(parse_filter(rule.filter), SUBJECT_FIELDS[noun], bindings) for rule in active}
+    found: dict[UUID, list[UUID]] = defaultdict(list)
+    for piece_id, record in records.items():
+        first = next((rule_id for rule_id, test in passes.items() if test(record)), None)
+        if first is not None:
+            found[first].append(piece_id)
+    return found
+
+
+def _record(piece: Piece, known: Mapping[UUID, ContactReference], consents: Mapping[UUID, Sequence[references.ConsentReference]]) -> Record:
+    reference = known.get(piece.contact_id) if piece.contact_id else None
+    if reference is None:
+        return piece.fields
+    return {**references.as_record(reference, consents.get(reference.contact_id, ())), **piece.fields}
+
+
+def _score(piece: Piece, known: Mapping[UUID, ContactReference]) -> rules.Score | None:
+    """P × value: the piece's own probability, or else that its contact buys within the horizon of the score."""
+    reference = known.get(piece.contact_id) if piece.contact_id else None
+    if reference is None or reference.lifetime_value_minor is None:
+        return None
+    probability = piece.probability_bps
+    if probability is None:
+        probability = rules.ALL - (reference.churn_bps or 0)
+    return rules.Score(reference.lifetime_value_minor, probability)
+
+
+def _policy(rule: AssignmentRule) -> rules.Policy:
+    targets = [rules.Target(UUID(each["user_id"]), each["weight"], each["seniority"], each["capacity"]) for each in rule.targets]
+    return rules.Policy(rule.strategy, targets, rule.max_share_bps)
+
+
+def _assignment(piece_id: UUID, rule_id: UUID, choice: rules.Choice | None) -> Assignment:
+    if choice is None:
+        return _nobody(piece_id, rule_id, NO_ROOM)
+    reasons = [AssignmentReason(code=code, number=None if number is None else str(number)) for code, number in choice.reasons]
+    return Assignment(id=piece_id, owner_id=choice.user_id, rule_id=rule_id, reasons=reasons)
+
+
+def _nobody(piece_id: UUID, rule_id: UUID | None, reasons: list[AssignmentReason]) -> Assignment:
+    return Assignment(id=piece_id, owner_id=None, rule_id=rule_id, reasons=reasons)
+
+
+async def _move_turns(session: AsyncSession, rule_id: UUID, given: Mapping[UUID, int]) -> None:
+    tenant_id = context_of(session).tenant_id
+    rows = [{"tenant_id": tenant_id, "rule_id": rule_id, "user_id": user, "given": n} for user, n in sorted(given.items()) if n]
+    if rows:
+        statement = insert(AssignmentTurn).values(rows)
+        moved = {"given": AssignmentTurn.given + statement.excluded.given}
+        keys = [AssignmentTurn.tenant_id, AssignmentTurn.rule_id, AssignmentTurn.user_id]
+        await session.execute(statement.on_conflict_do_update(index_elements=keys, set_=moved))

@@ -1,0 +1,61 @@
+"""Reading leads."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.database import now
+from services.errors import NotFound
+from services.filters import Bindings, Field, FilterFields
+from services.paging import ListQuery, Order, fetch_page, filtered
+
+from .models import OPEN, Lead
+
+FIELDS: FilterFields = {
+    "id": Field("id", Lead.id),
+    "contact_id": Field("id", Lead.contact_id),
+    "organization_id": Field("id", Lead.organization_id),
+    "source": Field("choice", Lead.source),
+    "form_submission_id": Field("id", Lead.form_submission_id),
+    "campaign_id": Field("id", Lead.campaign_id),
+    "owner_id": Field("id", Lead.owner_id),
+    "expected_amount_minor": Field("number", Lead.expected_amount_minor),
+    "currency": Field("choice", Lead.currency),
+    "score_bps": Field("number", Lead.score_bps),
+    "status": Field("choice", Lead.status),
+    "opened_at": Field("instant", Lead.opened_at),
+    "first_response_at": Field("instant", Lead.first_response_at),
+    "opportunity_id": Field("id", Lead.opportunity_id),
+    "created_at": Field("instant", Lead.created_at),
+    "updated_at": Field("instant", Lead.updated_at),
+}
+ORDERS = {
+    "created_at": Order(Lead.created_at, datetime),
+    "updated_at": Order(Lead.updated_at, datetime),
+    "opened_at": Order(Lead.opened_at, datetime),
+}
+
+
+async def get_lead(session: AsyncSession, lead_id: UUID, *, lock: bool = False) -> Lead:
+    """The lead, locked for a change if asked. Raises NotFound."""
+    lead = await session.get(Lead, lead_id, with_for_update=lock or None)
+    if lead is None:
+        raise NotFound(f"There is no lead {lead_id}")
+    return lead
+
+
+async def list_leads(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[Lead], str | None, int | None]:
+    """A page of the leads that are not archived."""
+    statement = filtered(select(Lead).where(Lead.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session)))
+    return await fetch_page(session, statement, query, id_column=Lead.id, orders=ORDERS, default="-created_at")
+
+
+async def lock_unowned(session: AsyncSession, limit: int) -> list[dict[str, Any]]:
+    """The rows of open leads that nobody owns, the oldest first, locked; what somebody is changing just now is passed over."""
+    wanted = Lead.archived_at.is_(None), Lead.status.in_(OPEN), Lead.owner_id.is_(None)
+    statement = select(Lead.__table__).where(*wanted).order_by(Lead.opened_at, Lead.id).limit(limit)
+    return [dict(row) for row in (await session.execute(statement.with_for_update(skip_locked=True))).mappings()]
