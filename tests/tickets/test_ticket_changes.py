@@ -108,7 +108,7 @@ async def test_a_ticket_that_cannot_be_is_refused_and_leaves_nothing(
         ("resolve", {"at": "2026-03-02T09:10:00Z"}, "in_the_future"),
         ("wait", {"until": "2026-03-01T00:00:00Z"}, "before_it_begins"),
         ("wait", {"status": "resolved"}, "literal_error"),
-        ("route", {}, "missing"),
+        ("route", {"queue_id": "first"}, "uuid_parsing"),
     ],
 )
 async def test_a_verb_with_an_instant_that_cannot_be_is_refused(

@@ -26,6 +26,7 @@ from services.merge_patch import apply_patch
 from services.outbox import Written, record, record_many
 from services.preconditions import check_version
 from services.upserts import Values, create_named, create_one, outcome_of, patch_of, rename, upsert_named
+from tickets_svc.routing.arming import ask_for_routing
 
 from . import rules
 from .models import Agent, AgentPresence
@@ -113,6 +114,8 @@ async def change_presence(session: AsyncSession, agent_id: UUID, presence: Prese
         seconds = max(0, int((at - (since or agent.created_at)).total_seconds()))
         fact = AgentPresenceChanged(state=state, from_=cast("Presence", before), to=presence, seconds=seconds)
         await record_many(session, [(Written(state.id, 1, agent.partition_key, at), fact, None)])
+        if presence == "available":
+            await ask_for_routing(session)
     return (await show_agents(session, [agent]))[0]
 
 

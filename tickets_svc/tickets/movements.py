@@ -22,6 +22,7 @@ from services.events.tickets import (
 from services.jobs import Work, enqueue
 from services.outbox import record
 from tickets_svc.queues.queries import check_queue, find_active_queues
+from tickets_svc.routing.arming import ask_for_routing
 
 from . import rules
 from .grounds import BY_HAND, Grounds
@@ -63,6 +64,11 @@ async def route_ticket(session: AsyncSession, ticket_id: UUID, queue_id: UUID, *
     """Put the ticket into a queue. Raises NotFound, WrongState, Invalid."""
     ticket, at = await _begin(session, ticket_id, "route", at=at)
     check_queue(queue_id, await find_active_queues(session, [queue_id]))
+    return await put_into_queue(session, ticket, queue_id, at=at)
+
+
+async def put_into_queue(session: AsyncSession, ticket: Ticket, queue_id: UUID, *, at: datetime) -> Ticket:
+    """Put a locked ticket into a queue, unless it is there."""
     before = ticket.queue_id
     if before != queue_id:
         ticket.queue_id = queue_id
@@ -108,6 +114,8 @@ async def resolve_ticket(session: AsyncSession, ticket_id: UUID, *, at: datetime
     fact = TicketResolved(state=state_of(ticket), seconds_elapsed=rules.seconds_between(ticket.opened_at, at))
     await record(session, ticket, fact, occurred_at=at)
     await _set_timer(session, "close_ticket", ticket, run_at=at + rules.CLOSES_AFTER)
+    if ticket.assignee_id is not None:  # who has room for another now
+        await ask_for_routing(session)
     return ticket
 
 

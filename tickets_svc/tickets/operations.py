@@ -25,6 +25,7 @@ from services.problems import invalid_from
 from services.references import find_references
 from services.upserts import Values, create_one, rename
 from tickets_svc.queues.queries import check_queue, find_active_queues
+from tickets_svc.routing.arming import ask_for_routing
 
 from . import rules
 from .models import Ticket, TicketCounter
@@ -69,6 +70,8 @@ async def write_tickets(session: AsyncSession, births: Sequence[tuple[UUID, Tick
             row["number"] = number
         await session.execute(insert(Ticket.__table__), rows)  # type: ignore[arg-type]
     await record_many(session, [(_written(row), _opened(row), row["opened_at"]) for row in rows])
+    if rows:
+        await ask_for_routing(session)
     return answers
 
 

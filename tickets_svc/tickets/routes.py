@@ -9,6 +9,7 @@ from services.batch import BatchAnswer, BatchRequest, run_batch
 from services.paging import ListQuery, Page
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
+from tickets_svc.routing import running as routing
 
 from . import batches, movements, operations, queries
 from .models import Ticket
@@ -72,9 +73,9 @@ async def assign_ticket(
 
 
 @router.operation("POST", "/{ticket_id}/route", name="route", scope="tickets:write", response_model=TicketRead)
-async def route_ticket(session: SessionDep, response: Response, ticket_id: UUID, body: Destination) -> Ticket:
-    """Put a ticket into a queue. Errors: 404, 409 when it is resolved, 422."""
-    ticket = await movements.route_ticket(session, ticket_id, body.queue_id, at=body.at)
+async def route_ticket(session: SessionDep, response: Response, ticket_id: UUID, body: Destination = Destination()) -> Ticket:
+    """Put a ticket into a queue; where none is named, send it where the rules say. Errors: 404, 409 when it is resolved, 422."""
+    ticket = await routing.route_ticket(session, ticket_id, body.queue_id, at=body.at)
     stamp(response, "ticket", ticket)
     return ticket
 

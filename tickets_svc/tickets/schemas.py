@@ -133,9 +133,9 @@ class Escalation(Moment):
 
 
 class Destination(Moment):
-    """The queue into which the ticket goes."""
+    """The queue into which the ticket goes; none: where the routing rules send it."""
 
-    queue_id: UUID
+    queue_id: UUID = Field(default_factory=absent)
 
 
 class Watching(Input):

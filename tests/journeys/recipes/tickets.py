@@ -8,6 +8,7 @@ from tests.journeys.recipes.making import RECIPES, SEARCH, Request, World, histo
 
 TICKET: dict[str, Any] = {"subject_line": "Where is my lamp?", "contact_id": "0190a0a0-0000-7000-8000-000000000001"}
 QUEUE = {"name": "First level"}
+RULE = {"name": "By what may be lost", "strategy": "expected_loss", "filter": "churn_bps > 3000", "fairness_floor_minutes": 60}
 USER_ID = "0190a0a0-0000-7000-8000-000000000002"
 
 
@@ -47,6 +48,16 @@ async def _pull(world: World) -> Request:
     await world.made(f"/v1/agents/{agent['results'][0]['id']}/presence", {"presence": "available"})
     await world.made("/v1/tickets", TICKET | {"queue_id": queue_id})
     return Request("POST", f"/v1/queues/{queue_id}/pull")
+
+
+def _rule(*verbs: str) -> Callable[[World], Awaitable[str]]:
+    async def make(world: World) -> str:
+        rule = await world.made("/v1/routing-rules", RULE)
+        for verb in verbs:
+            await world.made(f"/v1/routing-rules/{rule['id']}/{verb}", {})
+        return str(rule["id"])
+
+    return make
 
 
 plain("tickets.list", "GET", "/v1/tickets")
@@ -90,4 +101,17 @@ on("agents.retire", "POST", "/v1/agents/{}/retire", _agent)
 on("agents.archive", "POST", "/v1/agents/{}/archive", _agent)
 on("agents.restore", "POST", "/v1/agents/{}/restore", _agent)
 history_of("agents", _agent)
+
+plain("routing-rules.list", "GET", "/v1/routing-rules")
+plain("routing-rules.search", "POST", "/v1/routing-rules/search", SEARCH)
+plain("routing-rules.create", "POST", "/v1/routing-rules", RULE)
+plain("routing-rules.batch", "POST", "/v1/routing-rules/batch", {"operations": [{"op": "create", "data": RULE}]})
+plain("routing-rules.run", "POST", "/v1/routing-rules/run?dry_run=true", {})
+on("routing-rules.get", "GET", "/v1/routing-rules/{}", _rule())
+on("routing-rules.update", "PATCH", "/v1/routing-rules/{}", _rule(), {"position": 3})
+on("routing-rules.activate", "POST", "/v1/routing-rules/{}/activate", _rule())
+on("routing-rules.retire", "POST", "/v1/routing-rules/{}/retire", _rule("activate"))
+on("routing-rules.archive", "POST", "/v1/routing-rules/{}/archive", _rule())
+on("routing-rules.restore", "POST", "/v1/routing-rules/{}/restore", _rule("archive"))
+history_of("routing-rules", _rule())
 jobs_of("tickets")

@@ -1,0 +1,1 @@
+"""Routing: which ticket goes to which queue or agent, by what rule, and why."""
