@@ -13,7 +13,9 @@ import orjson
 import psutil
 
 SECTIONS = {
-    "doors": "Requests",
+    "creates": "Creates",
+    "doors": "The gateway in front",
+    "pages": "Lists",
     "events": "Events",
     "company": "The company as processes",
     "imports": "A real purchase log through the gateway",
