@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import structlog
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from sqlalchemy import text
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,6 +16,7 @@ from services.database import Database
 from services.identifiers import new_id
 from services.jobs import jobs_router
 from services.manifests import Manifest, discover
+from services.segments import grouped
 from services.settings import Settings
 from services.tokens import KeyPairs, Verifier
 
@@ -50,8 +52,8 @@ def create_app(manifest: Manifest, settings: Settings, *, clock: Clock = utc_now
     problems.install(app)
     openapi.install(app)
     across = manifest.across(discover(settings.services_path)) if manifest.across is not None else ()
-    for router in (*manifest.routers(), *across, jobs_router(manifest)):
-        app.include_router(router)
+    routers = (*manifest.routers(), *across, jobs_router(manifest))
+    app.router.routes.extend(grouped([route for router in routers for route in router.routes if isinstance(route, APIRoute)]))
     _add_health(app, database)
     app.add_middleware(RequestIds)
     return app

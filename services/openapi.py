@@ -4,6 +4,9 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.routing import BaseRoute
+
+from services.segments import Segment
 
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
@@ -19,13 +22,17 @@ def install(app: FastAPI) -> None:
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            found = get_openapi(title=app.title, version=app.version, openapi_version=app.openapi_version, routes=app.routes)
+            found = get_openapi(title=app.title, version=app.version, openapi_version=app.openapi_version, routes=_routes_of(app))
             _say_nullables_plainly(found)
             _name_idempotency(found)
             app.openapi_schema = found
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
+
+
+def _routes_of(app: FastAPI) -> list[BaseRoute]:
+    return [route for each in app.routes for route in (each.routes if isinstance(each, Segment) else [each])]
 
 
 def _say_nullables_plainly(node: Any) -> None:
