@@ -72,6 +72,7 @@ manifest = Manifest(
         lead_events.LeadAssigned,
         lead_events.LeadStarted,
         lead_events.LeadQualified,
+        lead_events.LeadConverted,
         lead_events.LeadDisqualified,
         lead_events.LeadRecycled,
         lead_events.LeadArchived,

@@ -11,9 +11,9 @@ from services.paging import ListQuery, Page
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
 
-from . import movements, operations, queries
+from . import conversion, movements, operations, queries
 from .models import Lead
-from .schemas import Assign, Disqualification, LeadCreate, LeadPatch, LeadRead
+from .schemas import Assign, Conversion, ConversionRead, Disqualification, LeadCreate, LeadPatch, LeadRead
 
 router = Router("leads", prefix="/v1/leads")
 
@@ -92,6 +92,18 @@ async def disqualify_lead(session: SessionDep, response: Response, lead_id: UUID
     lead = await movements.disqualify_lead(session, lead_id, body)
     stamp(response, "lead", lead)
     return lead
+
+
+@router.operation("POST", "/{lead_id}/convert", name="convert", scope="leads:write", response_model=ConversionRead)
+async def convert_lead(
+    session: SessionDep, caller: CallerDep, response: Response, lead_id: UUID, body: Conversion = Conversion()
+) -> ConversionRead:
+    """Make a qualified lead an opportunity; a repeat answers the same two. Errors: 403 where the stage is not for the caller's roles,
+    404, 409 when it is not qualified or the pipeline is retired, 422, which names the fields that the stage asks for.
+    """
+    converted = await conversion.convert_lead(session, lead_id, body, roles=caller.roles)
+    stamp(response, "lead", converted.lead)
+    return converted
 
 
 @router.operation("POST", "/{lead_id}/assign", name="assign", scope="leads:write", response_model=LeadRead)

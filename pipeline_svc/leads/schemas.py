@@ -1,16 +1,17 @@
 """The wire shapes of leads."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from pipeline_svc.opportunities.schemas import OpportunityRead
 from pipeline_svc.orders.schemas import ExternalIds, KnownCurrency, Minor, Moment
 from services.contracts import Bps, Instant
 from services.events.pipeline_leads import LeadSource, LeadState
-from services.wire import Input, LongText
+from services.wire import Input, LongText, Output, ShortText
 
 
 def _absent() -> Any:
@@ -54,6 +55,17 @@ class Disqualification(Moment):
     reason_id: UUID | None = Field(None, description="a reason of the kind disqualified")
 
 
+class Conversion(Input):
+    """The opportunity that a lead becomes; its customer, owner, campaign and source are those of the lead."""
+
+    name: ShortText | None = Field(None, description="kept here; never part of an event; default: the beginning of the lead's interest")
+    pipeline_id: UUID | None = Field(None, description="default: the only active one")
+    stage_id: UUID | None = Field(None, description="an open stage; default: the first")
+    amount_minor: Minor | None = Field(None, description="default: the lead's expected amount")
+    currency: KnownCurrency | None = Field(None, description="default: the lead's, or else the pipeline's")
+    expected_close_on: date | None = None
+
+
 class Assign(Input):
     """Whose it is from now on."""
 
@@ -66,3 +78,11 @@ class LeadRead(LeadState):
     version: int
     updated_at: datetime
     interest: str | None
+
+
+class ConversionRead(Output):
+    """What a lead became."""
+
+    contact_id: UUID
+    lead: LeadRead
+    opportunity: OpportunityRead

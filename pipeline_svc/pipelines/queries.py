@@ -39,6 +39,12 @@ async def find_pipelines(session: AsyncSession, pipeline_ids: Collection[UUID]) 
     return {pipeline.id: pipeline for pipeline in await session.scalars(select(Pipeline).where(Pipeline.id.in_(pipeline_ids)))}
 
 
+async def find_active_pipelines(session: AsyncSession) -> Sequence[Pipeline]:
+    """The pipelines in which something may be opened."""
+    wanted = Pipeline.status == "active", Pipeline.archived_at.is_(None)
+    return (await session.scalars(select(Pipeline).where(*wanted).order_by(Pipeline.id))).all()
+
+
 async def list_pipelines(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[Pipeline], str | None, int | None]:
     """A page of the pipelines that are not archived."""
     statement = filtered(select(Pipeline).where(Pipeline.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session)))

@@ -73,6 +73,14 @@ class LeadQualified(Event):
     state: LeadState
 
 
+class LeadConverted(Event):
+    """It became an opportunity, whose birth is written in the same transaction. Emitted once, last but for fields that change after it."""
+
+    type: ClassVar[str] = "pipeline.lead.converted.v1"
+    state: LeadState
+    opportunity_id: Id
+
+
 class LeadDisqualified(Event):
     """It is not worth following, perhaps for a named reason."""
 

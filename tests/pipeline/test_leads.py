@@ -1,5 +1,6 @@
 """Leads from the first sign of interest on, over HTTP and in their events."""
 
+import asyncio
 import itertools
 import random
 from datetime import datetime
@@ -20,17 +21,19 @@ WAYS = {
     "new": [],
     "working": ["work"],
     "qualified": ["work", "qualify"],
+    "converted": ["work", "qualify", "convert"],
     "disqualified": ["disqualify"],
     "recycled": ["disqualify", "recycle"],
 }
 FITTING = {
     "new": {"work": "working", "disqualify": "disqualified"},
     "working": {"qualify": "qualified", "disqualify": "disqualified"},
-    "qualified": {},
+    "qualified": {"convert": "converted"},
+    "converted": {},
     "disqualified": {"recycle": "recycled"},
     "recycled": {"work": "working"},
 }
-FACTS = {"work": "started", "qualify": "qualified", "disqualify": "disqualified", "recycle": "recycled"}
+FACTS = {"work": "started", "qualify": "qualified", "convert": "converted", "disqualify": "disqualified", "recycle": "recycled"}
 
 
 @pytest.fixture
@@ -62,6 +65,14 @@ async def batch(leads: httpx.AsyncClient, operations: list[dict[str, Any]]) -> l
     answer = await leads.post("/v1/leads/batch", json={"operations": operations})
     assert answer.status_code == 200, answer.text
     return list(answer.json()["results"])
+
+
+async def new_pipeline(leads: httpx.AsyncClient, **first: Any) -> dict[str, Any]:
+    stages = [{"key": "new", "name": "New", "probability_bps": 1_000, **first}]
+    stages += [{"key": kind, "name": kind, "kind": kind} for kind in ("won", "lost")]
+    answer = await leads.post("/v1/pipelines", json={"name": "Sales", "currency": "USD", "stages": stages})
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
 
 
 def public(lead: dict[str, Any]) -> dict[str, Any]:
@@ -101,19 +112,24 @@ async def test_a_lead_is_opened_worked_on_and_qualified_with_one_event_each(
 async def test_a_verb_that_fits_makes_its_state_and_any_other_is_refused(
     mitra: Mitra, leads: httpx.AsyncClient, state: str, verb: str
 ) -> None:
+    await new_pipeline(leads)
     lead = await open_lead(leads)
     for step in WAYS[state]:
-        lead = await act(leads, lead["id"], step)
+        await act(leads, lead["id"], step)
     before = len(await mitra.outbox("pipeline"))
     answer = await leads.post(f"/v1/leads/{lead['id']}/{verb}", json={})
     events = (await mitra.outbox("pipeline"))[before:]
-    if verb in FITTING[state]:
-        assert (answer.status_code, answer.json()["status"]) == (200, FITTING[state][verb])
-        assert [event.type for event in events] == [f"pipeline.lead.{FACTS[verb]}.v1"]
+    if (state, verb) == ("converted", "convert"):
+        assert (answer.status_code, answer.json()["lead"]["status"], events) == (200, "converted", [])
+    elif verb in FITTING[state]:
+        after = answer.json()["lead"] if verb == "convert" else answer.json()
+        assert (answer.status_code, after["status"]) == (200, FITTING[state][verb])
+        born = ["pipeline.opportunity.created.v1"] if verb == "convert" else []
+        assert [event.type for event in events] == [*born, f"pipeline.lead.{FACTS[verb]}.v1"]
     else:
         assert (answer.status_code, answer.json()["code"], events) == (409, "wrong_state", [])
         assert answer.json()["state"] == state
-        assert set(answer.json()["verbs_that_fit"]) - {"convert"} == set(FITTING[state])
+        assert set(answer.json()["verbs_that_fit"]) == set(FITTING[state])
 
 
 async def test_a_lead_is_disqualified_for_a_reason_of_its_kind_and_recycled_without(mitra: Mitra, leads: httpx.AsyncClient) -> None:
@@ -186,13 +202,87 @@ def lead_saying(text: str) -> dict[str, Any]:
     return lead(interest=text)
 
 
+async def qualified(leads: httpx.AsyncClient, **fields: Any) -> str:
+    lead = await open_lead(leads, **fields)
+    for verb in ("work", "qualify"):
+        await act(leads, lead["id"], verb)
+    return str(lead["id"])
+
+
+async def test_a_lead_becomes_an_opportunity_once_however_often_it_is_asked(
+    mitra: Mitra, leads: httpx.AsyncClient, tenant_id: UUID
+) -> None:
+    pipeline = await new_pipeline(leads)
+    owner, campaign, firm = str(new_id()), str(new_id()), str(new_id())
+    origin = {"owner_id": owner, "campaign_id": campaign, "organization_id": firm}
+    lead_id = await qualified(leads, interest=f"  {CANARY} lamps", expected_amount_minor=7_000, currency="EUR", **origin)
+    before = len(await mitra.outbox("pipeline"))
+    first = await act(leads, lead_id, "convert", expected_close_on="2026-06-30")
+    lead, deal = first["lead"], first["opportunity"]
+    assert (lead["status"], lead["opportunity_id"], first["contact_id"]) == ("converted", deal["id"], CONTACT)
+    assert (deal["name"], deal["pipeline_id"], deal["status"]) == (f"{CANARY} lamps", pipeline["id"], "open")
+    assert (deal["contact_id"], deal["owner_id"], deal["campaign_id"], deal["source"]) == (CONTACT, owner, campaign, "web_form")
+    assert (deal["amount_minor"], deal["currency"], deal["expected_close_on"]) == (7_000, "EUR", "2026-06-30")
+    assert deal["contact_roles"] == [{"contact_id": firm, "role": "organization"}]
+    created, converted = (await mitra.outbox("pipeline"))[before:]
+    assert (created.type, created.subject, created.data["lead_id"]) == (
+        "pipeline.opportunity.created.v1",
+        f"opportunity/{deal['id']}",
+        lead_id,
+    )
+    assert (converted.type, converted.sequence, converted.data["opportunity_id"]) == ("pipeline.lead.converted.v1", 4, deal["id"])
+    assert (converted.data["changed"], converted.data["state"]) == (["opportunity_id", "status"], public(lead))
+    assert {created.partition_key, converted.partition_key} == {f"{tenant_id}:{CONTACT}"}
+    assert CANARY not in created.to_json().decode() + converted.to_json().decode()
+    assert await act(leads, lead_id, "convert") == first
+    assert await act(leads, lead_id, "convert", name="Other", pipeline_id=str(new_id())) == first
+    assert len(await mitra.outbox("pipeline")) == before + 2
+
+
+async def test_a_lead_that_is_converted_by_many_at_once_becomes_one_opportunity(mitra: Mitra, leads: httpx.AsyncClient) -> None:
+    await new_pipeline(leads)
+    lead_id = await qualified(leads)
+    answers = await asyncio.gather(*(act(leads, lead_id, "convert") for _ in range(20)))
+    assert all(answer == answers[0] for answer in answers)
+    assert len((await leads.get("/v1/opportunities")).json()["items"]) == 1
+    types = [event.type for event in await mitra.outbox("pipeline")]
+    assert (types.count("pipeline.opportunity.created.v1"), types.count("pipeline.lead.converted.v1")) == (1, 1)
+
+
+async def test_what_is_wanted_of_the_opportunity_goes_before_what_the_lead_says(leads: httpx.AsyncClient) -> None:
+    pipelines = [await new_pipeline(leads), await new_pipeline(leads)]
+    lead_id = await qualified(leads, expected_amount_minor=7_000, currency="EUR")
+    refused = await leads.post(f"/v1/leads/{lead_id}/convert", json={})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/pipeline_id")
+    wanted = {"name": "Lamps", "pipeline_id": pipelines[1]["id"], "amount_minor": 9, "currency": "USD"}
+    deal = (await act(leads, lead_id, "convert", **wanted))["opportunity"]
+    assert {name: deal[name] for name in wanted} == wanted
+    other = await qualified(leads, expected_amount_minor=7_000, currency="EUR")
+    deal = (await act(leads, other, "convert", pipeline_id=pipelines[0]["id"], currency="USD"))["opportunity"]
+    assert (deal["amount_minor"], deal["currency"], deal["name"]) == (0, "USD", f"Lead {other}")
+
+
+async def test_a_lead_that_a_gate_keeps_out_stays_qualified(mitra: Mitra, leads: httpx.AsyncClient) -> None:
+    await new_pipeline(leads, required_fields=["expected_close_on"])
+    lead_id = await qualified(leads)
+    before = len(await mitra.outbox("pipeline"))
+    refused = await leads.post(f"/v1/leads/{lead_id}/convert", json={}, headers={"Idempotency-Key": "c"})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/expected_close_on")
+    assert (await leads.get(f"/v1/leads/{lead_id}")).json()["status"] == "qualified"
+    assert (await leads.get("/v1/opportunities")).json()["items"] == []
+    assert len(await mitra.outbox("pipeline")) == before
+    assert (await act(leads, lead_id, "convert", expected_close_on="2026-06-30"))["lead"]["status"] == "converted"
+
+
 @pytest.mark.parametrize("seed", range(6))
 async def test_any_walk_through_the_verbs_can_be_read_from_the_events(mitra: Mitra, leads: httpx.AsyncClient, seed: int) -> None:
     """Law: whatever is asked in whatever order, the last event is the read, and each accepted step is one version and one event."""
     dice = random.Random(seed)
+    await new_pipeline(leads)
     lead = await open_lead(leads)
+    verbs = ["work", "work", "qualify", "convert", "disqualify", "recycle", "recycle", "archive", "restore", "patch", "assign"]
     for step in range(25):
-        verb = dice.choice(["work", "work", "qualify", "disqualify", "recycle", "recycle", "archive", "restore", "patch", "assign"])
+        verb = dice.choice(verbs)
         if verb == "patch":
             present = (await leads.get(f"/v1/leads/{lead['id']}")).json()
             answer = await patch(leads, present, score_bps=dice.choice([1, 2]), interest=dice.choice(["a", None]))
@@ -201,7 +291,7 @@ async def test_any_walk_through_the_verbs_can_be_read_from_the_events(mitra: Mit
             answer = await leads.post(f"/v1/leads/{lead['id']}/{verb}", json=body)
         assert answer.status_code in (200, 409)
         present = (await leads.get(f"/v1/leads/{lead['id']}")).json()
-        events = await mitra.outbox("pipeline")
+        events = [event for event in await mitra.outbox("pipeline") if event.subject == f"lead/{lead['id']}"]
         assert events[-1].data["state"] == public(present), f"step {step}, {verb}"
         assert (present["version"], events[-1].sequence) == (len(events), len(events))
         if events[1:]:

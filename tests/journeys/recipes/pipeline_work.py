@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from tests.journeys.recipes.making import ORDER, SEARCH, World, history_of, on, plain
+from tests.journeys.recipes.making import ORDER, RECIPES, SEARCH, Request, World, history_of, on, plain
 
 ACTIVITY = {"kind": "call", "subject": "Ask how it goes", "contact_ids": [ORDER["contact_id"]]}
 
@@ -59,3 +59,13 @@ on("leads.qualify", "POST", "/v1/leads/{}/qualify", _after("leads", LEAD, "work"
 on("leads.disqualify", "POST", "/v1/leads/{}/disqualify", _after("leads", LEAD), {})
 on("leads.recycle", "POST", "/v1/leads/{}/recycle", _after("leads", LEAD, "disqualify"), {})
 on("leads.assign", "POST", "/v1/leads/{}/assign", _after("leads", LEAD), {"owner_id": "0190a0a0-0000-7000-8000-000000000004"})
+
+
+async def _convert(world: World) -> Request:
+    stages = [{"key": "new", "name": "New"}, *({"key": kind, "name": kind, "kind": kind} for kind in ("won", "lost"))]
+    pipeline = await world.made("/v1/pipelines", {"name": "Leads", "currency": "EUR", "stages": stages})
+    lead_id = await _after("leads", LEAD, "work", "qualify")(world)
+    return Request("POST", f"/v1/leads/{lead_id}/convert", {"name": "Ten lamps", "pipeline_id": pipeline["id"]})
+
+
+RECIPES["leads.convert"] = _convert
