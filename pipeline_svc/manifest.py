@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from pipeline_svc.activities import movements as activity_movements
 from pipeline_svc.consumers import HANDLERS
-from pipeline_svc.imports.command import imports
+from pipeline_svc.imports.sales_command import imports
 from pipeline_svc.opportunities import timers
 from services.events import pipeline as events
 from services.events import pipeline_activities as activity_events

@@ -41,13 +41,22 @@ async def post(client: httpx.AsyncClient, path: str, body: Any, *, key: str = ""
     One Idempotency-Key (`key`, else a fresh one) goes with every try, so that a request whose answer was lost is carried out once. It
     is tried again while the door is shut, busy or over its limit, for as long as the patience lasts.
     """
-    content = encode(body)
     headers = {"Content-Type": "application/json", "Idempotency-Key": key or new_id().hex}
+    request = client.build_request("POST", path, content=encode(body), headers=headers)
+    return await _send(client, request, patience_seconds=patience_seconds)
+
+
+async def get(client: httpx.AsyncClient, path: str, *, patience_seconds: float = PATIENCE_SECONDS, **query: Any) -> Any:
+    """The plain values at `path`, asked for as patiently as `post` does. Raises NotAnswered."""
+    return await _send(client, client.build_request("GET", path, params=query), patience_seconds=patience_seconds)
+
+
+async def _send(client: httpx.AsyncClient, request: httpx.Request, *, patience_seconds: float) -> Any:
     ends = asyncio.get_running_loop().time() + patience_seconds
     pause = FIRST_PAUSE_SECONDS
     while True:
         try:
-            answer = await client.post(path, content=content, headers=headers)
+            answer = await client.send(request)
             if answer.is_success:
                 return orjson.loads(answer.content)
             complaint, passing = _complaint(answer)

@@ -30,7 +30,7 @@ CHUNK_BYTES = 256 * 1024
 ROWS_A_PIECE = 5_000
 STANDARD_INPUT = Path("-")
 
-imports = typer.Typer(help="Bring data in from files: purchases.", no_args_is_help=True)
+imports = typer.Typer(help="Bring data in from files: purchases, opportunities.", no_args_is_help=True)
 console = Console()
 
 Source = Annotated[Path, typer.Argument(metavar="FILE", help="the file; - is standard input")]
@@ -74,13 +74,15 @@ def purchases(
     same label. Exit: 0 every row was accepted, 3 some were refused, 2 wrong usage, 1 it broke off.
     """
     reading = _reading(columns, currency, tz=tz, delimiter=delimiter, header=header, date_format=date_format)
-    _check(file, label)
+    _check(file)
+    check_label(label)
     refused = rejected or Path(f"rejected-{re.sub('[/:]', '-', label)}.csv")
     client = api_client(url, key)
     memory.set_apart_what_is_loaded()
     begun = time.monotonic()
     try:
-        with _opened(file) as source, RejectedFile(refused) as written, _shown(file, quiet=quiet) as show:
+        size = file.stat().st_size if file.is_file() else None
+        with _opened(file) as source, RejectedFile(refused) as written, shown(size, quiet=quiet) as show:
             sending = Sending(client, label=label, on_progress=show, on_rejected=written.write)
             counts = asyncio.run(sending.run(_pieces(source, reading, batch=batch)))
     except (NotAnswered, OSError) as error:
@@ -103,12 +105,13 @@ def _pieces(source: BinaryIO, reading: Reading, *, batch: int) -> Iterator[Piece
 
 
 def _reading(columns: str, currency: str, *, tz: str, delimiter: str, header: bool | None, date_format: str) -> Reading:
+    zone = zone_of(tz)
     try:
         digits_of(currency)
         return Reading(
             columns_of(columns),
             currency,
-            ZoneInfo(tz),
+            zone,
             date_format=date_format,
             delimiter=delimiter_of(delimiter) if delimiter else None,
             header=header,
@@ -116,13 +119,23 @@ def _reading(columns: str, currency: str, *, tz: str, delimiter: str, header: bo
         )
     except (LayoutUnclear, Refusal) as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def zone_of(tz: str) -> ZoneInfo:
+    """The time zone of a name. Raises BadParameter."""
+    try:
+        return ZoneInfo(tz)
     except (KeyError, ValueError, OSError):
         raise typer.BadParameter(f"{tz!r} is no time zone of the IANA database, such as Europe/Berlin") from None
 
 
-def _check(file: Path, label: str) -> None:
+def _check(file: Path) -> None:
     if file != STANDARD_INPUT and (not file.exists() or file.is_dir()):
         raise typer.BadParameter(f"there is no file {file}")
+
+
+def check_label(label: str) -> None:
+    """Raises BadParameter for a label that cannot be the source of an external id."""
     try:
         CODE.validate_python(label)
     except ValidationError:
@@ -133,10 +146,11 @@ def _opened(file: Path) -> AbstractContextManager[BinaryIO]:
     return nullcontext(sys.stdin.buffer) if file == STANDARD_INPUT else file.open("rb")
 
 
-def _shown(file: Path, *, quiet: bool) -> AbstractContextManager[Callable[[Counts, int], None]]:
+def shown(size: int | None, *, quiet: bool) -> AbstractContextManager[Callable[[Counts, int], None]]:
+    """What to call with the counts and how far of `size` the import is: a bar, or nothing where it is to be quiet."""
     if quiet:
         return nullcontext(lambda counts, position: None)
-    return shown_progress(console, size=file.stat().st_size if file.is_file() else None)
+    return shown_progress(console, size=size)
 
 
 def _show_end(counts: Counts, *, seconds: float, rejected: Path, quiet: bool) -> None:

@@ -131,7 +131,7 @@ class _Parser:
 
     def parse(self, line: Line) -> tuple[str, tuple[str, str, int, int, str]]:
         """`placed_at`, and what a line says: the fields of a Purchase from `customer` on. Raises RowRefused."""
-        fields = fields_of(_text_of(line), self.delimiter)
+        fields = fields_of(text_of(line), self.delimiter)
         if len(fields) != len(self.reading.columns):
             raise RowRefused("columns", f"{len(fields)} columns were found where {len(self.reading.columns)} are named")
         places = self.places
@@ -166,15 +166,15 @@ def noon_of(text: str, reading: Reading) -> tuple[str, str]:
         return placed_at.isoformat(timespec="seconds").replace("+00:00", "Z"), day.isoformat()
     except (ValueError, OverflowError):
         expected = reading.date_format or "yyyymmdd or yyyy-mm-dd"
-        raise RowRefused("date", f"{_quoted(text)} is no date of the form {expected}") from None
+        raise RowRefused("date", f"{quoted(text)} is no date of the form {expected}") from None
 
 
 def quantity_of(text: str) -> int:
     """How many things; none counts as one, since something was paid for. Raises RowRefused."""
     if text.startswith("-"):
-        raise RowRefused("negative_quantity", f"a purchase has no negative quantity ({_quoted(text)})")
+        raise RowRefused("negative_quantity", f"a purchase has no negative quantity ({quoted(text)})")
     if not QUANTITY.fullmatch(text):
-        raise RowRefused("quantity", f"{_quoted(text)} is no whole number below a thousand million")
+        raise RowRefused("quantity", f"{quoted(text)} is no whole number below a thousand million")
     return max(1, int(text))
 
 
@@ -185,7 +185,7 @@ def amount_of(text: str, currency: str) -> int:
     except Refusal as refusal:
         raise RowRefused(refusal.code, refusal.detail) from None
     if amount < 0:
-        raise RowRefused("negative_amount", f"a purchase has no negative amount ({_quoted(text)})")
+        raise RowRefused("negative_amount", f"a purchase has no negative amount ({quoted(text)})")
     return amount
 
 
@@ -193,7 +193,8 @@ def _has_text(line: Line) -> bool:
     return bool(line.raw.strip() or line.fault)
 
 
-def _text_of(line: Line) -> str:
+def text_of(line: Line) -> str:
+    """The text of a line. Raises RowRefused for one that is no sound text."""
     if line.fault:
         raise RowRefused(line.fault, FAULTS[line.fault])
     if b"\x00" in line.raw:
@@ -208,5 +209,6 @@ def _shown(line: Line) -> str:
     return line.raw.decode(errors="replace")
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A value as a message shows it."""
     return repr(text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…")
