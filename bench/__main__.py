@@ -20,6 +20,7 @@ SECTIONS = {
     "company": "The company as processes",
     "imports": "A real purchase log through the gateway",
     "value": "Customer value",
+    "campaigns": "Campaigns",
 }
 FOLDER = Path(__file__).parent.parent
 DOCUMENT = FOLDER / "docs" / "benchmarks.md"

@@ -41,6 +41,7 @@ manifest = Manifest(
         Noun("tracking", "track"),
     ],
     routers=_routers,
+    public=["/v1/track/clicks/", "/v1/track/opens/", "/v1/track/unsubscribe/"],
     contracts=[
         events.SenderCreated,
         events.SenderUpdated,

@@ -43,7 +43,10 @@ class Mailer:
 
         MailUncertain is a MailUnavailable: who must never send twice tells them apart, who must never lose catches both.
         """
-        content = message.as_bytes(policy=WIRE)
+        await self.send_content(message.as_bytes(policy=WIRE), sender=sender, recipient=recipient)
+
+    async def send_content(self, content: bytes, *, sender: str, recipient: str) -> None:
+        """`send` for a message that is written already."""
         try:
             client = await self._connected()
             await client.mail(sender)

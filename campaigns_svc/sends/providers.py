@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from email.message import EmailMessage
 from typing import Literal, Protocol
 from uuid import UUID
 
@@ -16,7 +15,7 @@ class Provider(Protocol):
 
     lanes: int
 
-    async def send(self, message: EmailMessage, *, sender: str, recipient: str, lane: int) -> None:
+    async def send(self, content: bytes, *, sender: str, recipient: str, lane: int) -> None:
         """Hand a message over. Raises MailRefused, MailUnavailable, and MailUncertain where nobody knows."""
 
     async def find(self, send_id: UUID) -> Found | None:
@@ -30,8 +29,8 @@ class SmtpProvider:
         self.lanes = lanes
         self._mailers = [Mailer(smtp_url) for _ in range(lanes)]
 
-    async def send(self, message: EmailMessage, *, sender: str, recipient: str, lane: int) -> None:
-        await self._mailers[lane].send(message, sender=sender, recipient=recipient)
+    async def send(self, content: bytes, *, sender: str, recipient: str, lane: int) -> None:
+        await self._mailers[lane].send_content(content, sender=sender, recipient=recipient)
 
     async def find(self, _send_id: UUID) -> Found | None:
         return None

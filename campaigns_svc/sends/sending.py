@@ -39,7 +39,7 @@ from .sifting import Mail, sift
 
 log = structlog.get_logger()
 
-CLAIM = 100
+CLAIM = 50
 SLICE_SECONDS = 5.0
 SKIPPED_AT_ONCE = 2_000
 AT_ONCE, SOON, LATER = timedelta(0), timedelta(seconds=5), timedelta(seconds=60)
@@ -170,7 +170,7 @@ async def _send_lane(lot: Lot, lane: int, mails: Sequence[Mail]) -> list[Report]
 
 async def _send_one(lot: Lot, lane: int, mail: Mail) -> Report:
     try:
-        await lot.provider.send(mail.message, sender=lot.composer.sender.from_address, recipient=mail.address, lane=lane)
+        await lot.provider.send(mail.content, sender=lot.composer.sender.from_address, recipient=mail.address, lane=lane)
     except MailRefused as refusal:
         return Report(mail, "failed", refusal.code)
     except MailUncertain:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from email.message import EmailMessage
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,7 +23,7 @@ from .rules import Standing, decide_skip, find_consent
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A claimed recipient, and the mail that is to go out to them."""
+    """A claimed recipient, and the mail that is to go out to them, as it goes over the wire."""
 
     id: UUID
     contact_id: UUID
@@ -32,7 +31,7 @@ class Mail:
     address_hash: str
     consent_id: UUID
     lifecycle_then: str | None
-    message: EmailMessage
+    content: bytes
 
 
 async def sift(
@@ -73,13 +72,13 @@ def _write(
     assert standing.address_hash is not None
     assert standing.consent_id is not None
     try:
-        message = composer.compose(queued.id, contact, address=contact.email, address_hash=standing.address_hash)
+        content = composer.compose(queued.id, contact, address=contact.email, address_hash=standing.address_hash)
     except (MissingVariable, BrokenTemplate):  # what was published renders for a whole contact: something of this one is missing
         return "missing_variable"
     except ValueError:
         return "invalid_address"
     known = standing.address_hash, standing.consent_id, lifecycle
-    return Mail(queued.id, queued.contact_id, contact.email, *known, message)
+    return Mail(queued.id, queued.contact_id, contact.email, *known, content)
 
 
 async def _standings(
