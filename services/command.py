@@ -143,9 +143,14 @@ async def _with_parent(work: Coroutine[Any, Any, None], parent: int | None) -> N
 
 def main() -> None:
     """The console script: the kit's commands and those of every manifest."""
+    groups: dict[str, typer.Typer] = {}
     for manifest in discover(Settings().services_path):
         for name, group in manifest.commands.items():
-            app.add_typer(group, name=name)
+            if name in groups:  # several services have a command in the same group, as `import` has
+                groups[name].registered_commands += group.registered_commands
+            else:
+                groups[name] = group
+                app.add_typer(group, name=name)
     app()
 
 
