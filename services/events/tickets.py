@@ -147,6 +147,14 @@ class TicketEscalated(Event):
     reason: Code | None = None
 
 
+class TicketFirstResponded(Event):
+    """The customer has the first reply, `seconds_elapsed` after the case was opened."""
+
+    type: ClassVar[str] = "tickets.ticket.first_responded.v1"
+    state: TicketState
+    seconds_elapsed: Count
+
+
 class TicketResolved(Event):
     """The case is solved, `seconds_elapsed` after it was opened."""
 
@@ -193,6 +201,7 @@ TICKET_EVENTS: tuple[type[Event], ...] = (
     TicketQueueChanged,
     TicketAssigned,
     TicketEscalated,
+    TicketFirstResponded,
     TicketResolved,
     TicketReopened,
     TicketClosed,

@@ -12,6 +12,7 @@ from services.events.tickets import (
     TicketAssigned,
     TicketClosed,
     TicketEscalated,
+    TicketFirstResponded,
     TicketQueueChanged,
     TicketReopened,
     TicketResolved,
@@ -148,6 +149,23 @@ async def watch_ticket(session: AsyncSession, ticket_id: UUID, watching: Watchin
         ticket.watchers = watchers
         await record(session, ticket, TicketUpdated(state=state_of(ticket)))
     return ticket
+
+
+async def note_reply(session: AsyncSession, ticket: Ticket, *, at: datetime) -> None:
+    """What a reply to the customer does to a locked ticket: the first is its first response."""
+    if ticket.first_responded_at is None:
+        ticket.first_responded_at = at
+        move(ticket, rules.touched(ticket.status), at=at)
+        seconds = rules.seconds_between(ticket.opened_at, at)
+        await record(session, ticket, TicketFirstResponded(state=state_of(ticket), seconds_elapsed=seconds), occurred_at=at)
+    else:
+        await note_touch(session, ticket, at=at)
+
+
+async def note_touch(session: AsyncSession, ticket: Ticket, *, at: datetime) -> None:
+    """What a touch by the staff does to a locked ticket: a new one is open."""
+    if ticket.status == "new":
+        await _tell_status(session, ticket, "open", at=at)
 
 
 async def continue_when_due(session: AsyncSession, work: Work) -> None:

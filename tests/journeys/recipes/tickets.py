@@ -40,6 +40,11 @@ async def _route(world: World) -> Request:
     return Request("POST", f"/v1/tickets/{await _ticket()(world)}/route", {"queue_id": await _queue(world)})
 
 
+async def _steps(world: World) -> Request:
+    """Other tenants are answered step by step, so no request of theirs is refused as a whole."""
+    return Request("POST", "/v1/tickets/steps", {"steps": [{"ticket_id": await _ticket()(world), "verb": "resolve"}]}, ids=False)
+
+
 async def _pull(world: World) -> Request:
     """A case waits, and who calls (the user of the key) is there."""
     queue_id, me = await _queue(world), str((await world.client.get("/v1/users")).json()["items"][-1]["id"])
@@ -76,6 +81,9 @@ on("tickets.watch", "POST", "/v1/tickets/{}/watch", _ticket(), {"user_id": USER_
 on("tickets.archive", "POST", "/v1/tickets/{}/archive", _ticket())
 on("tickets.restore", "POST", "/v1/tickets/{}/restore", _ticket("archive"))
 RECIPES["tickets.route"] = _route
+RECIPES["tickets.steps"] = _steps
+on("messages.list", "GET", "/v1/tickets/{}/messages", _ticket())
+on("messages.create", "POST", "/v1/tickets/{}/messages", _ticket(), {"text": "We are on it.", "kind": "public"})
 history_of("tickets", _ticket())
 
 plain("queues.list", "GET", "/v1/queues")

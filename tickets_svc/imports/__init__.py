@@ -1,0 +1,1 @@
+"""Import of the log of another help desk: a client of the HTTP API."""

@@ -1,0 +1,38 @@
+"""Reading messages."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.database import now
+from services.filters import Bindings, Field, FilterFields
+from services.paging import ListQuery, Order, fetch_page, filtered
+from tickets_svc.tickets.queries import get_ticket
+
+from .models import Message
+
+FIELDS: FilterFields = {
+    "id": Field("id", Message.id),
+    "kind": Field("choice", Message.kind),
+    "direction": Field("choice", Message.direction),
+    "channel": Field("choice", Message.channel),
+    "status": Field("choice", Message.status),
+    "author_id": Field("id", Message.author_id),
+    "auto_reply": Field("boolean", Message.auto_reply),
+    "text": Field("text", Message.text),
+    "happened_at": Field("instant", Message.happened_at),
+    "created_at": Field("instant", Message.created_at),
+}
+ORDERS = {"happened_at": Order(Message.happened_at, datetime), "created_at": Order(Message.created_at, datetime)}
+
+
+async def list_messages(
+    session: AsyncSession, ticket_id: UUID, query: ListQuery, *, me: UUID | None
+) -> tuple[Sequence[Message], str | None, int | None]:
+    """A page of what was said under a ticket. Raises NotFound."""
+    await get_ticket(session, ticket_id)
+    statement = filtered(select(Message).where(Message.ticket_id == ticket_id), query, FIELDS, bindings=Bindings(me, now(session)))
+    return await fetch_page(session, statement, query, id_column=Message.id, orders=ORDERS, default="happened_at")
