@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 from gateway.consumers import HANDLERS
 from gateway.demo.command import demo
 from gateway.demo.starting import first_start
+from gateway.keys.command import operator
 from services.events import platform
 from services.manifests import EVERY_TOPIC, Manifest, Noun
 from services.settings import Settings
@@ -56,6 +57,6 @@ manifest = Manifest(
     handlers=HANDLERS,
     across=_across,
     front=_front,
-    commands={"demo": demo},
+    commands={"demo": demo, "operator": operator},
     first_start=first_start,
 )

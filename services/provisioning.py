@@ -1,10 +1,13 @@
 """Makes the two roles and the databases of Mitra on any PostgreSQL (17 or newer) that it is given a superuser's address of."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import asyncpg
+from sqlalchemy import make_url
+
+from services.settings import Settings
 
 SUPERUSER: Final = "postgres"
 OWNER: Final = "mitra_owner"
@@ -29,6 +32,17 @@ GRANT USAGE ON SCHEMA public TO mitra_app;
 ALTER DEFAULT PRIVILEGES FOR ROLE mitra_owner IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO mitra_app;
 ALTER DEFAULT PRIVILEGES FOR ROLE mitra_owner IN SCHEMA public GRANT SELECT, USAGE ON SEQUENCES TO mitra_app;
 """
+
+
+async def provision(admin: str, settings: Settings, services: Iterable[str]) -> None:
+    """Make the roles and the databases of `services` as the addresses in `settings` name them, where they are missing.
+
+    `admin` is a superuser's asyncpg address.
+    """
+    urls = {OWNER: make_url(settings.owner_database_url), APP: make_url(settings.database_url)}
+    await create_roles(admin, {role: url.password or "" for role, url in urls.items()})
+    for service in services:
+        await create_database(admin, make_url(settings.owner_database(service)).database or "")
 
 
 async def create_roles(admin: str, passwords: Mapping[str, str]) -> None:

@@ -13,6 +13,7 @@ class Settings(BaseSettings):
 
     database_url: str = Field("", description="PostgreSQL as the role mitra_app; empty: the embedded server")
     owner_database_url: str = Field("", description="PostgreSQL as the role mitra_owner, for migrations")
+    admin_database_url: str = Field("", description="PostgreSQL as a superuser: `mitra migrate` makes missing roles and databases with it")
     bus_url: str = Field("", description="the bus: a PostgreSQL database, or kafka://host:port[,host:port][?replicas=3&partitions=12]")
     folder: Path = Field(Path(".mitra"), description="where the embedded server, the key pairs and the demo key live")
     services_path: str = Field("", description="further folders in which services stand, separated by ':'")

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from services import embedded, provisioning
 from services.application import deployable_of
+from services.bus.opening import is_kafka
 from services.client import note
 from services.manifests import Manifest, discover
 from services.migrating import migrate
@@ -41,7 +42,7 @@ def database_server(settings: Settings) -> Iterator[tuple[Settings, embedded.Ser
         addresses = {
             "database_url": server.url(provisioning.APP, "mitra_{service}"),
             "owner_database_url": server.url(provisioning.OWNER, "mitra_{service}"),
-            "bus_url": server.url(provisioning.APP, "mitra_bus"),
+            "bus_url": settings.bus_url or server.url(provisioning.APP, "mitra_bus"),
         }
         note(settings.folder / ADDRESSES, json.dumps(addresses))
         try:
@@ -61,14 +62,14 @@ def running_settings(settings: Settings) -> Settings:
 
 
 async def prepare(settings: Settings, server: embedded.Server | None) -> None:
-    """Make key pairs, databases (on the embedded server), tables and topics, where they are missing."""
+    """Make key pairs, roles and databases (where a superuser's address is known), tables and topics, where they are missing."""
     manifests = discover(settings.services_path)
     for manifest in manifests:
         make_key_pair(settings.keys_folder, deployable_of(manifest))
-    if server is not None:
-        admin = server.dsn(provisioning.SUPERUSER, "postgres")
-        for name in ("bus", *(manifest.name for manifest in manifests)):
-            await provisioning.create_database(admin, f"mitra_{name}")
+    admin = settings.admin_database_url if server is None else server.dsn(provisioning.SUPERUSER, "postgres")
+    if admin:
+        services = [manifest.name for manifest in manifests]
+        await provisioning.provision(admin, settings, services if is_kafka(settings.bus_url) else ["bus", *services])
     await migrate(settings, manifests)
 
 

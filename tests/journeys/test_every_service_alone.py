@@ -1,0 +1,32 @@
+"""Every service alone in two processes on Kafka and PostgreSQL, and all of them in `mitra up`: the same walk sees the same."""
+
+import pytest
+
+from services.manifests import discover
+from tests.journeys.company import Company, fresh_folder
+from tests.journeys.fleet import started_fleet
+from tests.journeys.walk import TOTAL_MINOR, Walked, walk
+from tests.kafka.broker import Broker
+
+
+def check(walked: Walked) -> None:
+    """What every Mitra must have answered, however it runs."""
+    assert walked.sequences(f"contact/{walked.contact['id']}") == [("contacts.contact.created.v1", 1)]
+    assert walked.sequences(f"order/{walked.order['id']}") == [("pipeline.order.placed.v1", 1), ("pipeline.order.refunded.v1", 2)]
+    assert walked.value["revenue_to_date_minor"] == TOTAL_MINOR - 300
+    assert walked.heard == [{name: value for name, value in event.items() if name != "seq"} for event in walked.journal]
+    assert "asha" not in str(walked.journal).lower()
+
+
+@pytest.mark.timeout(600)
+def test_the_walk_through_services_that_each_run_alone_on_kafka(broker: Broker) -> None:
+    with fresh_folder() as folder, started_fleet(folder, broker.url) as fleet:
+        assert len(fleet.processes) == 2 * len(discover())
+        check(walk(fleet.company))
+        ends = fleet.stop()
+    assert {name for name, code in ends.items() if code != 0} == set()
+
+
+@pytest.mark.timeout(600)
+def test_the_same_walk_on_one_machine(company: Company) -> None:
+    check(walk(company))
