@@ -16,7 +16,7 @@ from services.manifests import discover
 from services.settings import Settings
 from services.tokens import make_key_pair
 from tests.harness import Mitra, open_mitra
-from tests.kafka.broker import Broker, missing_tools
+from tests.kafka.broker import Broker, missing_tools, started_broker
 
 logs.configure("error")
 DEMO = Path(__file__).parent / "demo"
@@ -84,10 +84,8 @@ def broker() -> Iterator[Broker]:
         said = f"no Kafka in this run: {' and '.join(missing)} missing"
         pytest.fail(said) if os.environ.get("CI") == "true" else pytest.skip(said)
     folder = Path(tempfile.mkdtemp(prefix="mitra-kafka-"))
-    running = Broker(folder)
     try:
-        running.start()
-        yield running
+        with started_broker(folder) as running:
+            yield running
     finally:
-        running.stop()
         shutil.rmtree(folder, ignore_errors=True)

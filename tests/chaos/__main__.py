@@ -1,18 +1,25 @@
-"""`make chaos`: a recorded run of kills. `python -m tests.chaos --kills 100 --seed 7`."""
+"""`make chaos`: a recorded run of kills. `python -m tests.chaos --kills 100 --seed 7 --bus kafka`."""
 
 import argparse
 import asyncio
 import sys
+import tempfile
 import time
+from contextlib import ExitStack
+from pathlib import Path
 
 from tests.chaos.run import run
+from tests.kafka.broker import started_broker
 
 parser = argparse.ArgumentParser(prog="chaos")
 parser.add_argument("--kills", type=int, default=100)
+parser.add_argument("--bus", choices=("postgres", "kafka"), default="postgres")
 parser.add_argument("--seed", type=int, default=int(time.time()))
 arguments = parser.parse_args()
 print(f"seed {arguments.seed}")
-report = asyncio.run(run(arguments.kills, arguments.seed, say=print))
+with tempfile.TemporaryDirectory(prefix="mitra-kafka-", ignore_cleanup_errors=True) as folder, ExitStack() as stack:
+    broker = stack.enter_context(started_broker(Path(folder))) if arguments.bus == "kafka" else None
+    report = asyncio.run(run(arguments.kills, arguments.seed, say=print, bus_url=broker.url if broker else ""))
 for point, count in sorted(report.kills.items()):
     print(f"{point:<24} {count:>4} kills")
 verdict = report.verdict

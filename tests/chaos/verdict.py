@@ -8,6 +8,8 @@ from typing import Any
 
 import asyncpg
 
+from services.bus.opening import open_bus
+from services.manifests import discover
 from services.settings import Settings, plain_url
 from tests.chaos.load import Promises
 
@@ -35,8 +37,10 @@ async def settle(settings: Settings, *, seconds: float = 30.0) -> None:
 
 
 async def _quiet(settings: Settings) -> bool:
-    heads = {(r["topic"], r["partition"]): r["next_offset"] for r in await _fetch(settings, "bus", "SELECT * FROM bus_head")}
-    for service in ("gateway", "contacts", "pipeline", "analytics"):
+    topics = sorted({topic for manifest in discover() for topic in manifest.topics})
+    async with open_bus(settings.bus_url) as bus:
+        heads = await bus.heads(topics)
+    for service in [manifest.name for manifest in discover()]:
         if await _fetch(settings, service, "SELECT 1 FROM outbox LIMIT 1"):
             return False
         for row in await _fetch(settings, service, "SELECT * FROM consumer_offset"):
@@ -94,7 +98,7 @@ async def _judge_facts(settings: Settings, versions: Mapping[str, int], verdict:
 
 
 async def _judge_parked(settings: Settings, verdict: Verdict) -> None:
-    for service in ("gateway", "contacts", "pipeline", "analytics"):
+    for service in [manifest.name for manifest in discover()]:
         rows = await _fetch(settings, service, "SELECT subject, sequence, reason, error FROM parked")
         verdict.lost += [f"{service}: {r['subject']}@{r['sequence']} is parked ({r['reason']} {r['error']})" for r in rows]
 

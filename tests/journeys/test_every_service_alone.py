@@ -1,5 +1,7 @@
 """Every service alone in two processes on Kafka and PostgreSQL, and all of them in `mitra up`: the same walk sees the same."""
 
+import signal
+
 import pytest
 
 from services.manifests import discover
@@ -24,7 +26,8 @@ def test_the_walk_through_services_that_each_run_alone_on_kafka(broker: Broker) 
         assert len(fleet.processes) == 2 * len(discover())
         check(walk(fleet.company))
         ends = fleet.stop()
-    assert {name for name, code in ends.items() if code != 0} == set()
+    # uvicorn passes the signal on once it has answered everybody; a worker leaves its group and ends by itself
+    assert ends == {name: -signal.SIGTERM if name.startswith("serve ") else 0 for name in ends}
 
 
 @pytest.mark.timeout(600)

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -111,6 +112,17 @@ class Broker:
     def _java(self, *command: str) -> "subprocess.Popen[bytes]":
         with (self._folder / "log").open("ab") as log:
             return subprocess.Popen(["java", *JAVA, "-cp", f"{self._jars}/*", *command], cwd=self._folder, stdout=log, stderr=log)
+
+
+@contextlib.contextmanager
+def started_broker(folder: Path) -> Iterator[Broker]:
+    """A broker that keeps its data in `folder`, ended with the context. Raises NoBroker."""
+    broker = Broker(folder)
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.stop()
 
 
 def _free_ports(count: int) -> list[int]:
