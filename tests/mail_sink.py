@@ -4,11 +4,12 @@ import argparse
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope
@@ -63,6 +64,22 @@ async def mail_sink() -> AsyncIterator[MailSink]:
     async with _listening(lambda: sink) as port:
         sink.url = f"smtp://127.0.0.1:{port}"
         yield sink
+
+
+@contextlib.contextmanager
+def sink_beside() -> Iterator[MailSink]:
+    """The same in a thread of its own, for tests that have no event loop."""
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    opened = mail_sink()
+    try:
+        yield asyncio.run_coroutine_threadsafe(opened.__aenter__(), loop).result()
+    finally:
+        asyncio.run_coroutine_threadsafe(opened.__aexit__(None, None, None), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 @contextlib.asynccontextmanager

@@ -90,8 +90,8 @@ def fresh_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def launch(folder: Path, *, demo: bool = False) -> Company:
-    """`mitra up` in `folder`, not yet ready; who launches it ends it."""
+def launch(folder: Path, *, demo: bool = False, **settings: str) -> Company:
+    """`mitra up` in `folder` with further settings (`MITRA_…`), not yet ready; who launches it ends it."""
     with socket.socket() as probe:  # any port that is free: another run may look for one at the same moment
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -99,7 +99,7 @@ def launch(folder: Path, *, demo: bool = False) -> Company:
         process = subprocess.Popen(
             [sys.executable, "-m", "services.command", "up", *([] if demo else ["--no-demo"])],
             cwd=folder,
-            env=environment(folder, MITRA_PORT=str(port)),
+            env=environment(folder, MITRA_PORT=str(port), **settings),
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -107,9 +107,9 @@ def launch(folder: Path, *, demo: bool = False) -> Company:
 
 
 @contextlib.contextmanager
-def started(folder: Path, *, demo: bool = False) -> Iterator[Company]:
+def started(folder: Path, *, demo: bool = False, **settings: str) -> Iterator[Company]:
     """`mitra up` in `folder`, once its first start is over; it ends with the context. Raises NotReady."""
-    company = launch(folder, demo=demo)
+    company = launch(folder, demo=demo, **settings)
     try:
         wait_until(lambda: _is_up(company), seconds=READY_SECONDS, otherwise=company.printed)
         yield replace(company, operator_key=(folder / ".mitra" / "operator.key").read_text().strip())
