@@ -1,10 +1,12 @@
-"""What every service knows of a tenant: its time zone and currency, kept from the gateway's events."""
+"""What every service knows of a tenant: its time zone, currency and settings, kept from the gateway's events."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -15,7 +17,7 @@ from services.errors import Unavailable
 
 
 class Tenant(Base):
-    """A tenant as this service knows it; fixed at its creation."""
+    """A tenant as this service knows it. Zone and currency are fixed at its creation; its settings are not, so they are read anew."""
 
     __tablename__ = "tenant"
     kit_only = True
@@ -23,14 +25,16 @@ class Tenant(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     time_zone: Mapped[str]
     currency: Mapped[str]
+    activity_window_days: Mapped[int] = mapped_column(server_default=text("365"))
 
 
+KEPT = ("time_zone", "currency", "activity_window_days")
 _known: dict[UUID, Tenant] = {}
 _MOST_KNOWN = 10_000
 
 
 async def get_tenant(session: AsyncSession) -> Tenant:
-    """The tenant of the running transaction, which is read once in the life of a process, since nothing of it ever changes.
+    """The tenant of the running transaction, read once in the life of a process, for what never changes: its time zone and currency.
 
     Raises Unavailable while its creation has not arrived here yet.
     """
@@ -53,11 +57,13 @@ def business_day(tenant: Tenant, at: datetime) -> date:
 
 async def on_tenant(session: AsyncSession, deliveries: Sequence[Delivery]) -> None:
     """Keep the tenant of each platform.tenant event; the state of a later event replaces that of an earlier."""
-    rows = {d.envelope.tenant_id: d.envelope.data["state"] for d in deliveries}
+    states: dict[UUID, Any] = {d.envelope.tenant_id: d.event.state for d in deliveries}
     statement = insert(Tenant)
-    statement = statement.on_conflict_do_update(
-        index_elements=[Tenant.id], set_={"time_zone": statement.excluded.time_zone, "currency": statement.excluded.currency}
-    )
-    await session.execute(
-        statement, [{"id": id_, "time_zone": s["time_zone"], "currency": s["currency"]} for id_, s in sorted(rows.items())]
-    )
+    statement = statement.on_conflict_do_update(index_elements=[Tenant.id], set_={name: statement.excluded[name] for name in KEPT})
+    await session.execute(statement, [{"id": id_} | {name: getattr(state, name) for name in KEPT} for id_, state in sorted(states.items())])
+
+
+async def activity_window(session: AsyncSession) -> timedelta:
+    """For how long a customer of the running transaction's tenant counts as active after a purchase."""
+    days = await session.scalar(select(Tenant.activity_window_days).where(Tenant.id == context_of(session).tenant_id))
+    return timedelta(days=days or 365)

@@ -13,6 +13,7 @@ from contacts_svc.consent_purposes.queries import find_purposes
 from contacts_svc.consent_purposes.rules import wording_asked
 from services.contracts import Event
 from services.database import context_of, now
+from services.deliveries import Delivery
 from services.errors import NotFound
 from services.events.contacts import ConsentExpired, ConsentGranted, ConsentProof, ConsentState, ConsentWithdrawn
 from services.jobs import Work, arm_by
@@ -127,6 +128,21 @@ async def withdraw_consents(session: AsyncSession, rows: Sequence[Values], *, so
     facts = [ConsentWithdrawn(state=state_of(after), **why) for after in afters]
     await write_moves(session, list(zip(rows, afters, facts, strict=True)))
     return afters
+
+
+async def on_unsubscribed(session: AsyncSession, deliveries: Sequence[Delivery]) -> None:
+    """Withdraw what contacts agreed to for the purpose and channel by which they unsubscribed, or for the one topic that they named."""
+    last: dict[UUID, Any] = {}
+    for delivery in deliveries:
+        state: Any = delivery.event.state
+        such = [Consent.contact_id == state.contact_id, Consent.purpose == state.purpose, Consent.channel == state.channel]
+        such += [Consent.topic_id == state.topic_id] if state.topic_id is not None else []
+        found = await session.scalars(select(Consent.id).where(*such, Consent.status == "granted"))
+        last |= dict.fromkeys(found, state)
+    rows = await lock_consents(session, Consent.id.in_(last), Consent.status == "granted")
+    afters = [moved(session, row, **NO_LONGER, status="withdrawn", source="unsubscribe") for row in rows]
+    facts = [ConsentWithdrawn(state=state_of(after), campaign_id=last[after["id"]].campaign_id) for after in afters]
+    await write_moves(session, list(zip(rows, afters, facts, strict=True)))
 
 
 async def pass_time(session: AsyncSession, work: Work) -> dict[str, int]:

@@ -38,6 +38,7 @@ class Contact(Record, Base):
     roles: Mapped[list[str]]
     lifecycle: Mapped[str]
     lifecycle_since: Mapped[datetime]
+    lifecycle_override: Mapped[str | None]
     industry: Mapped[str | None]
     size_band: Mapped[str | None]
     preferred_channel: Mapped[str | None]

@@ -1,4 +1,4 @@
-"""Changing contacts: creation (one and many), patches, archive and restore, and moves in the pyramid by hand. Upserts are beside it."""
+"""Changing contacts: creation (one and many), patches, archive and restore, and whose a contact is. Upserts are beside it."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
@@ -13,7 +13,7 @@ from services.errors import Conflict, FieldError, Refusal
 from services.events.contacts import (
     ContactArchived,
     ContactCreated,
-    ContactLifecycleChanged,
+    ContactOwnerChanged,
     ContactRestored,
     ContactState,
     ContactUpdated,
@@ -26,8 +26,8 @@ from services.preconditions import check_version
 from . import points
 from .models import Contact
 from .queries import NOUN, get_contact
-from .rules import BLANK, LifecycleVerb, Values, check_move, settled
-from .schemas import ContactCreate, ContactPatch
+from .rules import BLANK, Values, settled
+from .schemas import ContactAssignment, ContactCreate, ContactPatch
 
 Named = tuple[UUID, Sequence[Mapping[str, str]]]
 
@@ -131,8 +131,15 @@ async def change_contact(session: AsyncSession, contact: Contact, sent: Values) 
         await points.follow(session, [(contact.id, present, values)])
         for name in differing:
             setattr(contact, name, values[name])
-        await record(session, contact, ContactUpdated(state=state_of(contact)))
+        await record(session, contact, change_told(present, values, state_of(contact)))
     return contact
+
+
+def change_told(before: Values, after: Values, state: ContactState) -> ContactUpdated | ContactOwnerChanged:
+    """The event of a change of fields: a new owner or account team has one of its own, which names the other fields too."""
+    if all(before[name] == after[name] for name in ("owner_id", "team_ids")):
+        return ContactUpdated(state=state)
+    return ContactOwnerChanged(state=state, from_owner_id=before["owner_id"], to_owner_id=after["owner_id"])
 
 
 async def _rename(session: AsyncSession, contact_id: UUID, *, before: Sequence[dict[str, str]], after: Sequence[dict[str, str]]) -> None:
@@ -160,15 +167,9 @@ async def restore_contact(session: AsyncSession, contact_id: UUID) -> Contact:
     return contact
 
 
-async def move_contact(session: AsyncSession, contact_id: UUID, verb: LifecycleVerb, *, reason_code: str | None) -> Contact:
-    """Disqualify or requalify by hand. Raises NotFound, WrongState."""
-    contact = await get_contact(session, contact_id, lock=True)
-    before = contact.lifecycle
-    contact.lifecycle = check_move(verb, before)
-    contact.lifecycle_since = now(session)
-    move = {"from": before, "to": contact.lifecycle, "reason": "manual", "reason_code": reason_code}
-    await record(session, contact, ContactLifecycleChanged.model_validate({**move, "state": state_of(contact)}))
-    return contact
+async def assign_contact(session: AsyncSession, contact_id: UUID, body: ContactAssignment) -> Contact:
+    """Give a contact another owner or account team; where nothing differs nothing is written. Raises NotFound."""
+    return await change_contact(session, await get_contact(session, contact_id, lock=True), body.sent())
 
 
 async def create_each(session: AsyncSession, bodies: Sequence[ContactCreate]) -> list[Outcome | Refusal]:

@@ -23,6 +23,7 @@ NOUN = "contact"
 FIELDS: FilterFields = {
     "kind": Field("choice", Contact.kind),
     "lifecycle": Field("choice", Contact.lifecycle),
+    "lifecycle_override": Field("choice", Contact.lifecycle_override),
     "owner_id": Field("id", Contact.owner_id),
     "country": Field("choice", Contact.country),
     "language": Field("choice", Contact.language),

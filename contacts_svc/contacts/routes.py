@@ -14,7 +14,7 @@ from services.routing import CallerDep, Router, SessionDep
 from . import operations, queries, upserts
 from .models import Contact
 from .points import PointKind
-from .schemas import Clues, ContactCreate, ContactIds, ContactMove, ContactPatch, ContactRead, Reached, Resolution
+from .schemas import Clues, ContactAssignment, ContactCreate, ContactIds, ContactPatch, ContactRead, Reached, Resolution
 
 router = Router("contacts", prefix="/v1/contacts")
 internal_router = Router("contacts", prefix="/internal/contacts")
@@ -111,18 +111,10 @@ async def restore_contact(session: SessionDep, response: Response, contact_id: U
     return contact
 
 
-@router.operation("POST", "/{contact_id}/disqualify", name="disqualify", scope="contacts:write", response_model=ContactRead)
-async def disqualify_contact(session: SessionDep, response: Response, contact_id: UUID, body: ContactMove = ContactMove()) -> Contact:
-    """Move a suspect or prospect to the rest of the world. Errors: 404, 409 in another lifecycle."""
-    contact = await operations.move_contact(session, contact_id, "disqualify", reason_code=body.reason_code)
-    stamp(response, "contact", contact)
-    return contact
-
-
-@router.operation("POST", "/{contact_id}/requalify", name="requalify", scope="contacts:write", response_model=ContactRead)
-async def requalify_contact(session: SessionDep, response: Response, contact_id: UUID, body: ContactMove = ContactMove()) -> Contact:
-    """Make a contact of the rest of the world a suspect again. Errors: 404, 409 in another lifecycle."""
-    contact = await operations.move_contact(session, contact_id, "requalify", reason_code=body.reason_code)
+@router.operation("POST", "/{contact_id}/assign", name="assign", scope="contacts:write", response_model=ContactRead)
+async def assign_contact(session: SessionDep, response: Response, contact_id: UUID, body: ContactAssignment) -> Contact:
+    """Give a contact another owner or account team. Errors: 404, 422."""
+    contact = await operations.assign_contact(session, contact_id, body)
     stamp(response, "contact", contact)
     return contact
 

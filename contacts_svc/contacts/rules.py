@@ -1,15 +1,14 @@
-"""What holds for a contact as a whole: its name, its primary addresses, its place in the pyramid, and how sure a match is."""
+"""What holds for a contact as a whole: its name, its primary addresses, and how sure a match is."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
-from services.errors import FieldError, Invalid, WrongState, invalid_field
+from services.errors import FieldError, Invalid, invalid_field
 
 from .normal_forms import phone_number
 
 Values = dict[str, Any]
-LifecycleVerb = Literal["disqualify", "requalify"]
 NO_PREFERENCES: Mapping[str, list[str]] = {"likes": [], "dislikes": [], "competitor_products": [], "expectations": []}
 BLANK: Mapping[str, Any] = {
     "kind": "person",
@@ -21,10 +20,6 @@ BLANK: Mapping[str, Any] = {
 }
 """Every changeable field of a contact, at the value that it has when nobody says anything."""
 
-MOVES: Mapping[LifecycleVerb, tuple[frozenset[str], str]] = {
-    "disqualify": (frozenset({"suspect", "prospect"}), "rest_of_world"),
-    "requalify": (frozenset({"rest_of_world"}), "suspect"),
-}
 CERTAINTY_BPS = {"id": 10_000, "external_id": 10_000, "email": 9_000, "phone": 7_000}
 EARLIEST_BIRTH = date(1850, 1, 1)
 MOST_ENTRIES = 20
@@ -103,14 +98,6 @@ def _check_whole(values: Mapping[str, Any], today: date) -> None:
         raise invalid_field("/currency", "missing", "An amount needs its currency")
     if values["birth_on"] and not EARLIEST_BIRTH <= values["birth_on"] <= today:
         raise invalid_field("/birth_on", "out_of_range", f"A birthday lies between {EARLIEST_BIRTH} and today")
-
-
-def check_move(verb: LifecycleVerb, lifecycle: str) -> str:
-    """The lifecycle to which `verb` leads. Raises WrongState where it does not fit the present one."""
-    fits, leads_to = MOVES[verb]
-    if lifecycle not in fits:
-        raise WrongState(verb, state=lifecycle, verbs_that_fit=[name for name, (fitting, _) in MOVES.items() if lifecycle in fitting])
-    return leads_to
 
 
 def confidence_bps(clues: Iterable[tuple[str, int]]) -> int:

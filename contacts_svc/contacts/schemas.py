@@ -165,10 +165,15 @@ class ContactCreate(ContactPatch):
     origin: NewOrigin = Field(default_factory=NewOrigin)
 
 
-class ContactMove(Input):
-    """Why a contact is moved by hand."""
+class ContactAssignment(Input):
+    """Whose a contact is; what is not sent stays."""
 
-    reason_code: Code | None = None
+    owner_id: UUID | None = None
+    team_ids: Annotated[list[TeamMember], Field(max_length=50)] | None = None
+
+    def sent(self) -> dict[str, Any]:
+        """The fields that the caller named, in the shape of the table."""
+        return ContactPatch.model_validate(self.model_dump(exclude_unset=True)).sent()
 
 
 class EmailRead(Output):

@@ -13,14 +13,13 @@ from services.batch import Outcome
 from services.contracts import ExternalId
 from services.database import context_of, now
 from services.errors import Conflict, FieldError, NotFound, Refusal, invalid_field
-from services.events.contacts import ContactUpdated
 from services.external_ids import claim, release
 from services.identifiers import new_id
 from services.outbox import RecordedTwice, record_many
 
 from . import points
 from .models import Contact
-from .operations import change_contact, claim_names, create_contact, insert_contacts, state_of, written
+from .operations import change_contact, change_told, claim_names, create_contact, insert_contacts, state_of, written
 from .points import LISTS, PointKind
 from .queries import NOUN, get_contact
 from .rules import BLANK, Values, settled
@@ -67,7 +66,7 @@ async def upsert_contacts(session: AsyncSession, items: Sequence[Item]) -> list[
     ours = {key: row_id for key, row_id in fresh.items() if bearers[key] == row_id}
     answers = await _create(session, items, ours)
     rows = {each.row["id"]: each.row for each in answers.values() if isinstance(each, Upserted)}
-    rows |= await _lock(session, [bearer for key, bearer in bearers.items() if key not in ours])
+    rows |= await lock_contacts(session, [bearer for key, bearer in bearers.items() if key not in ours])
     left = {place: (bearers[key], key, body) for place, (key, body) in enumerate(items) if place not in answers}
     answers |= await _change(session, left, rows, recorded=set(ours.values()))
     return [answers[place] for place in range(len(items))]
@@ -94,7 +93,7 @@ async def _create(session: AsyncSession, items: Sequence[Item], ours: Mapping[Ex
     return answers | {place: Upserted(201, row) for (place, _), row in zip(births.values(), rows, strict=True)}
 
 
-async def _lock(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, Values]:
+async def lock_contacts(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, Values]:
     """The rows of known contacts, locked in the order of their ids so that two batches cannot lock each other out."""
     if not ids:
         return {}
@@ -137,8 +136,11 @@ async def write_changes(session: AsyncSession, changes: Sequence[tuple[Values, V
     rows = [row | changed | {"version": row["version"] + 1, "updated_at": max(at, row["updated_at"])} for row, changed in changes]
     await session.execute(_UPDATE, [{"row_id": row["id"]} | {f"new_{name}": row[name] for name in _CHANGEABLE} for row in rows])
     await points.follow(session, [(before["id"], before, after) for (before, _), after in zip(changes, rows, strict=True)])
-    facts = [ContactUpdated(state=state_of(row), changed=sorted(changed)) for row, (_, changed) in zip(rows, changes, strict=True)]
-    await record_many(session, [(written(row), fact, None) for row, fact in zip(rows, facts, strict=True)])
+    facts = []
+    for row, (before, changed) in zip(rows, changes, strict=True):
+        fact = change_told(before, row, state_of(row)).model_copy(update={"changed": sorted(changed)})
+        facts.append((written(row), fact, None))
+    await record_many(session, facts)
     return rows
 
 

@@ -1,7 +1,7 @@
 """The table of tenants. (What every service keeps of a tenant is the kit's table `tenant`.)"""
 
-from sqlalchemy import Index
-from sqlalchemy.orm import Mapped
+from sqlalchemy import Index, text
+from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database import Base, Record
 
@@ -15,3 +15,4 @@ class HostedTenant(Record, Base):
     time_zone: Mapped[str]
     currency: Mapped[str]
     status: Mapped[str]
+    activity_window_days: Mapped[int] = mapped_column(server_default=text("365"))

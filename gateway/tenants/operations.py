@@ -27,7 +27,7 @@ async def create_tenant(session: AsyncSession, *, name: str, time_zone: str, cur
     check_time_zone(time_zone, "/time_zone")
     check_currency(currency, "/currency")
     tenant_id = context_of(session).tenant_id
-    columns = {"name": name, "time_zone": time_zone, "currency": currency, "status": "active"}
+    columns = {"name": name, "time_zone": time_zone, "currency": currency, "status": "active", "activity_window_days": 365}
     row = {**birth(session, tenant_id, partition_key=str(tenant_id)), **columns}
     await session.execute(insert(HostedTenant).values(row))
     tenant = HostedTenant(**row)
@@ -36,7 +36,7 @@ async def create_tenant(session: AsyncSession, *, name: str, time_zone: str, cur
 
 
 async def update_tenant(session: AsyncSession, tenant_id: UUID, patch: TenantPatch, if_match: str | None) -> HostedTenant:
-    """Change the name. Raises NotFound, PreconditionMissing, Stale."""
+    """Change the name and the settings. Raises NotFound, PreconditionMissing, Stale."""
     tenant = await get_tenant(session, tenant_id, lock=True)
     check_version(tenant.version, if_match)
     if apply_patch(tenant, patch):

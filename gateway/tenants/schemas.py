@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from pydantic import Field
+
 from gateway.identity.schemas import EmailAddress, UserRead
 from gateway.keys.schemas import KeyWithSecret
 from services.contracts import Currency, Zone
@@ -29,6 +31,7 @@ class TenantPatch(Input):
     """What may be changed of a tenant."""
 
     name: ShortText = ""
+    activity_window_days: int = Field(365, ge=1, le=36_500, description="For how long a customer counts as active after a purchase")
 
 
 class TenantRead(TenantState):

@@ -2,16 +2,20 @@
 
 from typing import ClassVar, Literal
 
-from services.contracts import Code, Currency, Event, Id, Instant, Label, Language, Scope, State, Zone
+from services.contracts import Code, Count, Currency, Event, Id, Instant, Label, Language, Scope, State, Zone
 
 
 class TenantState(State):
-    """The public state of a tenant. Zone and currency are fixed at its creation."""
+    """The public state of a tenant. Zone and currency are fixed at its creation.
+
+    A customer who has not bought within `activity_window_days` is no longer an active one.
+    """
 
     name: Label
     time_zone: Zone
     currency: Currency
     status: Literal["trial", "active", "suspended", "closed"]
+    activity_window_days: Count = 365
 
 
 class TenantCreated(Event):

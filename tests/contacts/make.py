@@ -89,13 +89,13 @@ async def ask(contacts: httpx.AsyncClient, contact_id: str, **fields: Any) -> ht
     return await contacts.post("/v1/consents", json={"contact_id": contact_id, "purpose": "news", "channel": "email"} | fields)
 
 
-def lasting_client(mitra: Mitra, tenant_id: UUID) -> httpx.AsyncClient:
-    """A client of contacts that may do everything in a tenant, and has a fresh token for each request, whatever the clock says."""
+def lasting_client(mitra: Mitra, tenant_id: UUID, service: str = "contacts") -> httpx.AsyncClient:
+    """A client of a service that may do everything in a tenant, and has a fresh token for each request, whatever the clock says."""
     minter, caller = Minter(KeyPairs.load(mitra.settings.keys_folder, "gateway"), clock=mitra.clock), mitra.caller(tenant_id)
 
     async def sign(request: httpx.Request) -> None:
-        request.headers["Authorization"] = f"Bearer {minter.mint(caller, 'contacts_svc')}"
+        request.headers["Authorization"] = f"Bearer {minter.mint(caller, f'{service}_svc')}"
 
-    client = mitra.client("contacts", caller)
+    client = mitra.client(service, caller)
     client.event_hooks = {"request": [sign]}
     return client

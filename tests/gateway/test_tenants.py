@@ -122,3 +122,21 @@ async def test_the_scope_of_an_operator_is_needed_without_the_front_too(mitra: M
     for scopes, status in ((["*"], 403), (["tenants:write"], 403), (["platform:tenants"], 201), (["platform:*"], 201)):
         caller: Caller = mitra.caller(tenant_id, scopes=scopes)
         assert (await mitra.client("gateway", caller).post("/v1/tenants", json=FOUNDING)).status_code == status, scopes
+
+
+async def test_a_tenant_says_for_how_long_its_customers_count_as_active(near_door: Door) -> None:
+    company = await near_door.company()
+    mine, path = near_door.client(company.token), f"/v1/tenants/{company.tenant_id}"
+    present = (await mine.get(path)).json()
+    assert present["activity_window_days"] == 365
+    changed = await mine.patch(path, json={"activity_window_days": 90}, headers={"If-Match": str(present["version"])})
+    assert (changed.status_code, changed.json()["activity_window_days"], changed.json()["name"]) == (200, 90, present["name"])
+    for wrong in (0, None, 36_501):
+        assert (await mine.patch(path, json={"activity_window_days": wrong}, headers={"If-Match": "*"})).status_code == 422
+    (event,) = await near_door.mitra.outbox("gateway")
+    assert (event.type, event.data["changed"]) == ("platform.tenant.changed.v1", ["activity_window_days"])
+    await near_door.mitra.drain()
+    async with near_door.mitra.session("contacts", None) as session:
+        tenant = await session.get(Tenant, company.tenant_id)
+        assert tenant is not None
+        assert (tenant.activity_window_days, tenant.currency) == (90, present["currency"])

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.jobs import Job, JobRunner, Work, arm, arm_many
+from services.jobs import Job, JobRunner, Work, arm, arm_by, arm_many
 from services.manifests import Manifest
 from tests.harness import Mitra
 
@@ -83,3 +83,36 @@ async def test_many_keys_are_armed_at_once_and_each_runs_under_its_own_at_its_ow
     mitra.clock.advance(seconds=5)
     await run_due(mitra, runner)
     assert ran == ["soon", "late"]
+
+
+async def test_work_that_is_wanted_by_a_time_runs_at_the_earliest_and_a_running_one_once_more(mitra: Mitra) -> None:
+    tenant_id = await mitra.new_tenant()
+    runs: list[float] = []
+    start = mitra.clock.now
+
+    async def handler(session: AsyncSession, work: Work) -> None:
+        runs.append(round((mitra.clock.now - start).total_seconds()))
+        if len(runs) == 1:
+            await arm_by(session, work.kind, work.key, due=start + timedelta(hours=9))
+
+    runner = demo_with(mitra, handler)
+    for hours in (5, 2, 7):
+        async with mitra.session("demo", tenant_id) as session:
+            await arm_by(session, "again", "key", due=start + timedelta(hours=hours))
+            await session.commit()
+    for _ in range(12):
+        await run_due(mitra, runner)
+        mitra.clock.advance(hours=1)
+    assert runs == [2 * 3600, 9 * 3600]
+
+
+async def test_who_finds_an_early_enough_run_waits_for_nobody(mitra: Mitra) -> None:
+    tenant_id = await mitra.new_tenant()
+    async with mitra.session("demo", tenant_id) as session:
+        await arm_by(session, "again", "key", due=mitra.clock.now + timedelta(hours=1))
+        await session.commit()
+    async with mitra.session("demo", tenant_id) as first, mitra.session("demo", tenant_id) as second:
+        for session in (first, second):
+            await arm_by(session, "again", "key", due=mitra.clock.now + timedelta(hours=2))
+        await first.commit()
+        await second.commit()

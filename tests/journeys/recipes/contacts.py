@@ -39,6 +39,10 @@ on("contacts.update", "PATCH", "/v1/contacts/{}", _contact, {"country": "DE"})
 on("contacts.archive", "POST", "/v1/contacts/{}/archive", _contact)
 on("contacts.restore", "POST", "/v1/contacts/{}/restore", _archived_contact)
 on("contacts.disqualify", "POST", "/v1/contacts/{}/disqualify", _contact, {"reason_code": "no_fit"})
+on("contacts.assign", "POST", "/v1/contacts/{}/assign", _contact, {"owner_id": "0190a0a0-0000-7000-8000-0000000000aa"})
+SETTING = {"lifecycle": "prospect", "reason_code": "met_at_fair"}
+on("contacts.set_lifecycle", "POST", "/v1/contacts/{}/set-lifecycle", _contact, SETTING)
+on("contacts.clear_lifecycle", "POST", "/v1/contacts/{}/clear-lifecycle", _contact)
 on("contacts.requalify", "POST", "/v1/contacts/{}/requalify", _disqualified_contact, {"reason_code": "second_look"})
 history_of("contacts", _contact)
 
