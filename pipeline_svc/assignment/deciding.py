@@ -3,7 +3,10 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,11 +16,15 @@ from services.database import context_of, now
 from services.events.pipeline_opportunities import AssignmentReason
 from services.filters import Bindings, Record, compile_predicate, parse_filter
 from services.references import ContactReference
+from services.tenants import get_tenant
 
 from . import rules
 from .models import AssignmentRule, AssignmentTurn
-from .queries import SUBJECT_FIELDS, count_open, find_standings, list_active_rules, lock_assignees
+from .queries import PUBLIC, SUBJECT_FIELDS, count_open, find_standings, list_active_rules, lock_assignees
 from .schemas import Assignment
+
+LIKELIHOOD = {"leads": "score_bps", "opportunities": "probability_bps"}
+"""The field of each noun that says how likely it becomes a sale."""
 
 NO_RULE = [AssignmentReason(code="no_rule_fits")]
 NO_ROOM = [AssignmentReason(code="nobody_has_room")]
@@ -33,6 +40,19 @@ class Piece:
     probability_bps: int | None = None
 
 
+def piece_of(noun: str, row: Mapping[str, Any]) -> Piece:
+    """A record of a noun as rules look at it: its public fields alone."""
+    return Piece(row["id"], row["contact_id"], {name: row[name] for name in PUBLIC[noun]}, row[LIKELIHOOD[noun]])
+
+
+async def decide_owner(session: AsyncSession, noun: str, piece: Piece) -> tuple[UUID, Assignment]:
+    """Whose one piece is to be, and why. Raises NobodyFits."""
+    assignment = (await decide_owners(session, noun, [piece]))[piece.id]
+    if assignment.owner_id is None:
+        raise rules.NobodyFits(f"The assignment rules name nobody: {assignment.reasons[0].code}")
+    return assignment.owner_id, assignment
+
+
 async def decide_owners(session: AsyncSession, noun: str, pieces: Sequence[Piece], *, dry_run: bool = False) -> dict[UUID, Assignment]:
     """Whose each piece is to be. The users concerned are held until the transaction ends; a dry run holds nobody and moves nothing."""
     active = await list_active_rules(session, noun)
@@ -41,7 +61,8 @@ async def decide_owners(session: AsyncSession, noun: str, pieces: Sequence[Piece
     known = await references.find_references(session, [piece.contact_id for piece in pieces if piece.contact_id])
     consents = await references.find_consents(session, known)
     records = {piece.id: _record(piece, known, consents) for piece in pieces}
-    fitting = _fitting(session, noun, active, records)
+    at = now(session).astimezone(ZoneInfo((await get_tenant(session)).time_zone))
+    fitting = _fitting(noun, active, records, at=at)
     users = {UUID(target["user_id"]) for rule in active if rule.id in fitting for target in rule.targets}
     if users and not dry_run:
         await lock_assignees(session, users)
@@ -60,9 +81,9 @@ async def decide_owners(session: AsyncSession, noun: str, pieces: Sequence[Piece
     return answers
 
 
-def _fitting(session: AsyncSession, noun: str, active: Sequence[AssignmentRule], records: Mapping[UUID, Record]) -> dict[UUID, list[UUID]]:
+def _fitting(noun: str, active: Sequence[AssignmentRule], records: Mapping[UUID, Record], *, at: datetime) -> dict[UUID, list[UUID]]:
     """The pieces that each rule gives out: the first rule that a piece passes has it."""
-    bindings = Bindings(None, now(session))
+    bindings = Bindings(None, at)
     passes = {rule.id: compile_predicate(parse_filter(rule.filter), SUBJECT_FIELDS[noun], bindings) for rule in active}
     found: dict[UUID, list[UUID]] = defaultdict(list)
     for piece_id, record in records.items():

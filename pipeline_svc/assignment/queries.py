@@ -2,14 +2,17 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pipeline_svc.leads import models as leads
 from pipeline_svc.leads.queries import FIELDS as LEAD_FIELDS
+from pipeline_svc.opportunities.models import Opportunity
+from pipeline_svc.opportunities.queries import FIELDS as OPPORTUNITY_FIELDS
 from services import references
 from services.database import context_of, now
 from services.errors import NotFound
@@ -33,11 +36,17 @@ ORDERS = {
     "updated_at": Order(AssignmentRule.updated_at, datetime),
     "order": Order(AssignmentRule.order, int),
 }
-OWNED = {"leads": (leads.Lead, leads.Lead.status.in_(leads.OPEN))}
+OWNED: Mapping[str, tuple[type[leads.Lead] | type[Opportunity], ColumnElement[bool]]] = {
+    "leads": (leads.Lead, leads.Lead.status.in_(leads.OPEN)),
+    "opportunities": (Opportunity, Opportunity.status == "open"),
+}
 """For each noun its table and what of it is open work."""
 
-SUBJECT_FIELDS: Mapping[str, FilterFields] = {"leads": {**references.FIELDS, **LEAD_FIELDS}}
-"""What a rule's filter may ask of a noun: its own fields, and those of its contact's references that it has not itself."""
+PUBLIC = {"leads": LEAD_FIELDS, "opportunities": {name: field for name, field in OPPORTUNITY_FIELDS.items() if name != "name"}}
+"""The fields of each noun that rules may ask for: none that is owner-held."""
+
+SUBJECT_FIELDS: Mapping[str, FilterFields] = {noun: {**references.FIELDS, **fields} for noun, fields in PUBLIC.items()}
+"""What a rule's filter may ask of a noun: its public fields, and those of its contact's references that it has not itself."""
 
 
 async def get_rule(session: AsyncSession, rule_id: UUID, *, lock: bool = False) -> AssignmentRule:
@@ -71,6 +80,14 @@ async def lock_assignees(session: AsyncSession, user_ids: Collection[UUID]) -> N
     rows = [{"tenant_id": tenant_id, "user_id": user_id} for user_id in ordered]
     await session.execute(insert(Assignee).values(rows).on_conflict_do_nothing())
     await session.execute(select(Assignee.user_id).where(Assignee.user_id.in_(ordered)).order_by(Assignee.user_id).with_for_update())
+
+
+async def lock_unowned(session: AsyncSession, noun: str, limit: int) -> list[dict[str, Any]]:
+    """The rows of open work that nobody owns, the oldest first, locked; what somebody is changing just now is passed over."""
+    table, is_open = OWNED[noun]
+    wanted = table.archived_at.is_(None), is_open, table.owner_id.is_(None)
+    statement = select(table.__table__).where(*wanted).order_by(table.opened_at, table.id).limit(limit)
+    return [dict(row) for row in (await session.execute(statement.with_for_update(skip_locked=True))).mappings()]
 
 
 async def count_open(session: AsyncSession, noun: str, user_ids: Collection[UUID]) -> dict[UUID, int]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from services.errors import WrongState, invalid_field
+from services.errors import Conflict, WrongState, invalid_field
 
 Verb = Literal["activate", "retire"]
 MOVES: dict[tuple[str, Verb], str] = {("draft", "activate"): "active", ("active", "retire"): "retired"}
@@ -59,6 +59,12 @@ class Choice:
 
     user_id: UUID
     reasons: Reasons
+
+
+class NobodyFits(Conflict):
+    """No rule fits, or nobody whom one names has room."""
+
+    code = "nobody_fits"
 
 
 def decide_status(verb: Verb, status: str) -> str:

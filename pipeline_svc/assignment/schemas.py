@@ -1,18 +1,17 @@
 """The wire shapes of assignment rules and of their runs."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
 from pipeline_svc.orders.schemas import ExternalIds
-from services.events.pipeline_assignment import AssignmentRuleState, Strategy
+from services.events.pipeline_assignment import Assignable, AssignmentRuleState, Strategy
 from services.events.pipeline_opportunities import AssignmentReason
 from services.wire import Input, Output
 
 MOST_IN_A_RUN = 500
-Given = Literal["leads"]
 FilterText = Annotated[str, StringConstraints(max_length=2048)]
 Share = Annotated[int, Field(ge=1, le=10_000, description="the most that one target may have of what the rule gives, rounded up")]
 Order = Annotated[int, Field(ge=0, le=1_000_000, description="rules are asked in this order; of equals the older first")]
@@ -46,7 +45,7 @@ class AssignmentRulePatch(Input):
 class AssignmentRuleCreate(AssignmentRulePatch):
     """A new rule; it is a draft until it is activated."""
 
-    noun: Given
+    noun: Assignable
     strategy: Strategy
     targets: Targets
 
@@ -62,7 +61,7 @@ class AssignmentRuleRead(AssignmentRuleState):
 class RunAsked(Input):
     """What is to be given out: of a noun what nobody owns and is open, the oldest first."""
 
-    noun: Given
+    noun: Assignable
     limit: int = Field(MOST_IN_A_RUN, ge=1, le=MOST_IN_A_RUN)
 
 
@@ -78,7 +77,7 @@ class Assignment(Output):
 class RunAnswer(Output):
     """What a run did, or with dry_run would do: considered = assigned + unassigned."""
 
-    noun: Given
+    noun: Assignable
     considered: int
     assigned: int
     unassigned: int

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pipeline_svc.activities.rules import decide_instant
-from pipeline_svc.assignment.deciding import decide_owners
+from pipeline_svc.assignment.deciding import decide_owner, piece_of
 from pipeline_svc.assignment.schemas import Assignment
 from pipeline_svc.reasons.queries import check_choice
 from services.database import now
@@ -18,8 +18,8 @@ from services.upserts import Values
 
 from . import rules
 from .models import Lead
-from .operations import piece_of, state_of, written_of
-from .queries import FIELDS, get_lead, lock_unowned
+from .operations import state_of, written_of
+from .queries import get_lead
 from .schemas import Disqualification
 
 GIVE = (
@@ -71,9 +71,7 @@ async def assign_lead(session: AsyncSession, lead_id: UUID, owner_id: UUID | Non
     rules.check_can_assign(lead.status)
     assignment = Assignment(id=lead.id, owner_id=owner_id, rule_id=None, reasons=[])
     if owner_id is None:
-        assignment = (await decide_owners(session, "leads", [piece_of({name: getattr(lead, name) for name in FIELDS})]))[lead.id]
-    if assignment.owner_id is None:
-        raise rules.NobodyFits(f"The assignment rules name nobody: {assignment.reasons[0].code}")
+        _, assignment = await decide_owner(session, "leads", piece_of("leads", vars(lead)))
     if lead.owner_id != assignment.owner_id:
         before, lead.owner_id = lead.owner_id, assignment.owner_id
         fact = LeadAssigned(state=state_of(lead), from_owner_id=before, rule_id=assignment.rule_id, reasons=assignment.reasons)
@@ -81,16 +79,8 @@ async def assign_lead(session: AsyncSession, lead_id: UUID, owner_id: UUID | Non
     return lead
 
 
-async def assign_unowned(session: AsyncSession, limit: int, *, dry_run: bool) -> Sequence[Assignment]:
-    """Give out the oldest open leads that nobody owns, set-based; a dry run only says what would be done."""
-    rows = {row["id"]: row for row in await lock_unowned(session, limit)}
-    assignments = await decide_owners(session, "leads", [piece_of(row) for row in rows.values()], dry_run=dry_run)
-    if not dry_run:
-        await _give(session, [(rows[each.id], each) for each in assignments.values() if each.owner_id is not None])
-    return list(assignments.values())
-
-
-async def _give(session: AsyncSession, given: Sequence[tuple[Values, Assignment]]) -> None:
+async def give_leads(session: AsyncSession, given: Sequence[tuple[Values, Assignment]]) -> None:
+    """Give locked leads (their rows) to whom the rules named, and tell of each: one statement for all rows, one for all events."""
     if not given:
         return
     at, written, facts = now(session), [], []

@@ -1,14 +1,13 @@
 """Writing leads: their birth (set-based, for one and for many), changes, archive and restore."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pipeline_svc.activities.rules import decide_instant
-from pipeline_svc.assignment.deciding import Piece, decide_owners
+from pipeline_svc.assignment.deciding import decide_owners, piece_of
 from pipeline_svc.assignment.schemas import Assignment
 from services.batch import BatchVerbs, Outcome
 from services.contracts import ExternalId
@@ -21,7 +20,7 @@ from services.upserts import Values, create_named, create_one, outcome_of, patch
 
 from . import rules
 from .models import Lead
-from .queries import FIELDS, get_lead
+from .queries import get_lead
 from .schemas import LeadCreate, LeadPatch
 
 NOUN = "lead"
@@ -30,11 +29,6 @@ NOUN = "lead"
 def state_of(lead: Lead | Values) -> LeadState:
     """The public state of a lead or of its row."""
     return LeadState.model_validate(lead)
-
-
-def piece_of(row: Mapping[str, Any]) -> Piece:
-    """A lead, by its public fields, as assignment rules look at it."""
-    return Piece(row["id"], row["contact_id"], {name: row[name] for name in FIELDS}, row["score_bps"])
 
 
 def written_of(row: Values) -> Written:
@@ -52,7 +46,7 @@ async def write_leads(session: AsyncSession, births: Sequence[tuple[UUID, LeadCr
             rows.append(row)
         except Refusal as refusal:
             answers[lead_id] = refusal
-    assigned = await decide_owners(session, "leads", [piece_of(row) for row in rows if row["owner_id"] is None])
+    assigned = await decide_owners(session, "leads", [piece_of("leads", row) for row in rows if row["owner_id"] is None])
     for lead_id, assignment in assigned.items():
         next(row for row in rows if row["id"] == lead_id)["owner_id"] = assignment.owner_id
     if rows:

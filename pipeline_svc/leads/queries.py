@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -13,7 +12,7 @@ from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
 from services.paging import ListQuery, Order, fetch_page, filtered
 
-from .models import OPEN, Lead
+from .models import Lead
 
 FIELDS: FilterFields = {
     "id": Field("id", Lead.id),
@@ -52,10 +51,3 @@ async def list_leads(session: AsyncSession, query: ListQuery, *, me: UUID | None
     """A page of the leads that are not archived."""
     statement = filtered(select(Lead).where(Lead.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Lead.id, orders=ORDERS, default="-created_at")
-
-
-async def lock_unowned(session: AsyncSession, limit: int) -> list[dict[str, Any]]:
-    """The rows of open leads that nobody owns, the oldest first, locked; what somebody is changing just now is passed over."""
-    wanted = Lead.archived_at.is_(None), Lead.status.in_(OPEN), Lead.owner_id.is_(None)
-    statement = select(Lead.__table__).where(*wanted).order_by(Lead.opened_at, Lead.id).limit(limit)
-    return [dict(row) for row in (await session.execute(statement.with_for_update(skip_locked=True))).mappings()]

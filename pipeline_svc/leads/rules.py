@@ -1,6 +1,6 @@
 """What may be done with a lead. Every verb and when it fits: README.md."""
 
-from services.errors import Conflict, WrongState, invalid_field
+from services.errors import WrongState, invalid_field
 
 MOVES = {
     ("new", "work"): "working",
@@ -11,12 +11,6 @@ MOVES = {
     ("working", "disqualify"): "disqualified",
     ("disqualified", "recycle"): "recycled",
 }
-
-
-class NobodyFits(Conflict):
-    """No rule fits the lead, or nobody whom one names has room."""
-
-    code = "nobody_fits"
 
 
 def decide_status(verb: str, status: str) -> str:

@@ -29,7 +29,7 @@ from services.upserts import Values, create_named, create_one, outcome_of, patch
 from . import rules, timers
 from .models import Opportunity, StageEntry
 from .queries import get_opportunity
-from .schemas import Assign, OpportunityCreate, OpportunityPatch, OpportunityRead
+from .schemas import AssignmentReasonWrite, OpportunityCreate, OpportunityPatch, OpportunityRead
 from .timers import state_of
 
 NOUN = "opportunity"
@@ -108,10 +108,12 @@ async def assign_opportunity(
     return opportunity
 
 
-async def assign_by_hand(session: AsyncSession, opportunity_id: UUID, wanted: Assign) -> Opportunity:
+async def assign_by_hand(
+    session: AsyncSession, opportunity_id: UUID, *, owner_id: UUID, reasons: Sequence[AssignmentReasonWrite]
+) -> Opportunity:
     """Give it to an owner for the reasons that a person names. Raises NotFound."""
-    reasons = [AssignmentReason(code=reason.code, number=reason.number) for reason in wanted.reasons]
-    return await assign_opportunity(session, opportunity_id, owner_id=wanted.owner_id, rule_id=None, reasons=reasons)
+    why = [AssignmentReason(code=reason.code, number=reason.number) for reason in reasons]
+    return await assign_opportunity(session, opportunity_id, owner_id=owner_id, rule_id=None, reasons=why)
 
 
 async def archive_opportunity(session: AsyncSession, opportunity_id: UUID) -> Opportunity:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import Query, Response
 
+from pipeline_svc.assignment import runs
 from services.batch import BatchAnswer, BatchRequest, run_batch
 from services.paging import ListQuery, Page
 from services.preconditions import IfMatch, stamp
@@ -148,8 +149,8 @@ async def reopen_opportunity(
 
 @router.operation("POST", "/{opportunity_id}/assign", name="assign", scope="opportunities:write", response_model=OpportunityRead)
 async def assign_opportunity(session: SessionDep, response: Response, opportunity_id: UUID, body: Assign) -> Opportunity:
-    """Give it to another owner, by hand. Errors: 404, 422."""
-    opportunity = await operations.assign_by_hand(session, opportunity_id, body)
+    """Give it to an owner, or to whom the active rules name. Errors: 404, 409 when it is closed or nobody fits, 422."""
+    opportunity = await runs.assign_one_opportunity(session, opportunity_id, body)
     stamp(response, "opportunity", opportunity)
     return opportunity
 

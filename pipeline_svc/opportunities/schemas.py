@@ -18,6 +18,11 @@ def _distinct(values: list[Any]) -> list[Any]:
     return list(dict.fromkeys(values))
 
 
+def _absent() -> Any:
+    """Stands for a field that was not sent; it is never read."""
+    return None
+
+
 Ids = Annotated[list[UUID], Field(max_length=50), AfterValidator(_distinct)]
 
 
@@ -126,7 +131,7 @@ class Reopen(Moment):
 class Assign(Input):
     """Who follows it from now on, and why."""
 
-    owner_id: UUID
+    owner_id: UUID = Field(default_factory=_absent, description="default: whom the active assignment rules name")
     reasons: Annotated[list[AssignmentReasonWrite], Field(max_length=20)] = []
 
 

@@ -350,3 +350,70 @@ async def test_rules_are_listed_batched_archived_and_restored(mitra: Mitra, sale
     stranger = mitra.client("pipeline", mitra.caller(await mitra.new_tenant()))
     assert (await stranger.post(f"/v1/assignment-rules/{last['id']}/activate")).status_code == 404
     assert (await open_lead(stranger))["owner_id"] is None
+
+
+async def new_pipeline(sales: httpx.AsyncClient) -> str:
+    stages = [{"key": "new", "name": "New", "probability_bps": 2_000}, *({"key": k, "name": k, "kind": k} for k in ("won", "lost"))]
+    answer = await sales.post("/v1/pipelines", json={"name": "Sales", "currency": "USD", "stages": stages})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def open_deal(sales: httpx.AsyncClient, pipeline_id: str, contact_id: str, **fields: Any) -> dict[str, Any]:
+    answer = await sales.post(
+        "/v1/opportunities", json={"name": "zqcanary", "pipeline_id": pipeline_id, "contact_id": contact_id, **fields}
+    )
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+@pytest.mark.usefixtures("known")
+async def test_an_opportunity_is_given_by_rule_when_it_is_asked_for(mitra: Mitra, sales: httpx.AsyncClient) -> None:
+    pipeline_id = await new_pipeline(sales)
+    deal = await open_deal(sales, pipeline_id, RICH, owner_id=CAT)
+    path = f"/v1/opportunities/{deal['id']}/assign"
+    nobody = await sales.post(path, json={})
+    assert (nobody.status_code, nobody.json()["code"]) == (409, "nobody_fits")
+    targets = [{"user_id": ANN, "seniority": 1}, {"user_id": BEN, "seniority": 2, "capacity": 5}]
+    given = await active(sales, noun="opportunities", strategy="expected_value", targets=targets, filter='tier = "top" AND status = "open"')
+    assert (await open_lead(sales, RICH))["owner_id"] is None
+    assigned = await sales.post(path, json={})
+    assert (assigned.status_code, assigned.json()["owner_id"]) == (200, BEN)
+    event = (await mitra.outbox("pipeline"))[-1]
+    assert (event.type, event.data["from_owner_id"], event.data["rule_id"]) == ("pipeline.opportunity.assigned.v1", CAT, given["id"])
+    assert {reason["code"]: reason["number"] for reason in event.data["reasons"]} == {
+        "expected_value_minor": "18000",
+        "lifetime_value_minor": "90000",
+        "probability_bps": "2000",
+        "seniority": "2",
+        "open": "0",
+    }
+    assert (await sales.post(path, json={"owner_id": ANN})).json()["owner_id"] == ANN
+    await sales.post(f"/v1/opportunities/{deal['id']}/win", json={})
+    closed = await sales.post(path, json={})
+    assert (closed.status_code, closed.json()["code"]) == (409, "wrong_state")
+
+
+@pytest.mark.usefixtures("known")
+async def test_a_run_gives_out_the_open_opportunities_that_nobody_owns(mitra: Mitra, sales: httpx.AsyncClient) -> None:
+    pipeline_id = await new_pipeline(sales)
+    deals = [await open_deal(sales, pipeline_id, each) for each in (UNSCORED, POOR, RICH)]
+    won = await open_deal(sales, pipeline_id, RICH)
+    await sales.post(f"/v1/opportunities/{won['id']}/win", json={})
+    targets = [{"user_id": ANN, "seniority": 1}, {"user_id": BEN, "seniority": 2, "capacity": 1}]
+    await active(sales, noun="opportunities", strategy="expected_value", targets=targets)
+    before = len(await mitra.outbox("pipeline"))
+    dry = await run(sales, dry_run=True, noun="opportunities")
+    assert len(await mitra.outbox("pipeline")) == before
+    assert await run(sales, noun="opportunities") == dry
+    owners = [(await sales.get(f"/v1/opportunities/{deal['id']}")).json()["owner_id"] for deal in deals]
+    assert owners == [ANN, ANN, BEN]
+    told = [event.type for event in (await mitra.outbox("pipeline"))[before:]]
+    assert told == ["pipeline.opportunity.assigned.v1"] * 3 + ["pipeline.assignment.run.v1"]
+    assert not any("zqcanary" in event.to_json().decode() for event in await mitra.outbox("pipeline"))
+
+
+async def test_a_rule_cannot_ask_for_what_is_owner_held(sales: httpx.AsyncClient) -> None:
+    body = rule(ANN, noun="opportunities", filter='name = "Lamps"')
+    refused = await sales.post("/v1/assignment-rules", json=body)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/filter")

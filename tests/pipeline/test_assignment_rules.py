@@ -13,20 +13,10 @@ from services.errors import Invalid, WrongState
 
 USERS = [UUID(int=n) for n in range(1, 9)]
 STRATEGIES = ("direct", "round_robin", "least_loaded", "expected_value")
-targets = st.lists(st.sampled_from(USERS), min_size=1, max_size=8, unique=True).flatmap(
-    lambda users: st.tuples(
-        *(
-            st.builds(
-                Target,
-                st.just(user),
-                weight=st.integers(1, 5),
-                seniority=st.integers(0, 3),
-                capacity=st.none() | st.integers(1, 6),
-            )
-            for user in users
-        )
-    )
+a_target = st.builds(
+    Target, st.sampled_from(USERS), weight=st.integers(1, 5), seniority=st.integers(0, 3), capacity=st.none() | st.integers(1, 6)
 )
+targets = st.lists(a_target, min_size=1, max_size=5, unique_by=lambda target: target.user_id)
 policies = st.builds(Policy, st.sampled_from(STRATEGIES), targets, st.none() | st.integers(1, ALL))
 standings = st.dictionaries(st.sampled_from(USERS), st.builds(Standing, st.integers(0, 8), st.integers(0, 20)))
 scores = st.none() | st.builds(Score, st.integers(0, 10**9), st.integers(0, ALL))
@@ -57,7 +47,7 @@ def test_a_capacity_is_never_exceeded_and_every_piece_is_counted(
     assert set(got) <= {target.user_id for target in policy.targets}
 
 
-@given(policies, st.lists(scores, min_size=1, max_size=40))
+@given(policies, st.lists(scores, min_size=1, max_size=25))
 def test_nobody_has_more_than_its_share_rounded_up(policy: Policy, of: list[Score | None]) -> None:
     """Law: after every piece, no target has more than max_share of all that was given, rounded up to whole pieces."""
     share = policy.max_share_bps or ALL
@@ -90,7 +80,7 @@ def test_round_robin_of_equals_never_differs_by_more_than_one(users: int, count:
 
 
 @given(targets, standings)
-def test_least_loaded_never_picks_a_busier_one(of: tuple[Target, ...], before: dict[UUID, Standing]) -> None:
+def test_least_loaded_never_picks_a_busier_one(of: list[Target], before: dict[UUID, Standing]) -> None:
     """Law: nobody with room has less open work than who is chosen."""
     choice = choose(Policy("least_loaded", of), before)
     free = [t for t in of if t.capacity is None or before.get(t.user_id, Standing()).open < t.capacity]
@@ -101,8 +91,8 @@ def test_least_loaded_never_picks_a_busier_one(of: tuple[Target, ...], before: d
     assert before.get(choice.user_id, Standing()).open == min(before.get(t.user_id, Standing()).open for t in free)
 
 
-@given(targets, st.lists(scores, max_size=30))
-def test_the_more_valuable_never_goes_to_a_less_senior_user(of: tuple[Target, ...], values: list[Score | None]) -> None:
+@given(targets, st.lists(scores, max_size=20))
+def test_the_more_valuable_never_goes_to_a_less_senior_user(of: list[Target], values: list[Score | None]) -> None:
     """Law: under expected_value, of two scored pieces the more valuable has no less senior an owner; what has no score says so."""
     seniority = {target.user_id: target.seniority for target in of}
     choices, _ = choose_all(Policy("expected_value", of), {}, pieces(values))

@@ -62,7 +62,10 @@ on("leads.assign", "POST", "/v1/leads/{}/assign", _after("leads", LEAD), {"owner
 
 
 async def _convert(world: World) -> Request:
-    stages = [{"key": "new", "name": "New"}, *({"key": kind, "name": kind, "kind": kind} for kind in ("won", "lost"))]
+    stages = [
+        {"key": "new", "name": "New", "probability_bps": 1_000},
+        *({"key": kind, "name": kind, "kind": kind} for kind in ("won", "lost")),
+    ]
     pipeline = await world.made("/v1/pipelines", {"name": "Leads", "currency": "EUR", "stages": stages})
     lead_id = await _after("leads", LEAD, "work", "qualify")(world)
     return Request("POST", f"/v1/leads/{lead_id}/convert", {"name": "Ten lamps", "pipeline_id": pipeline["id"]})
