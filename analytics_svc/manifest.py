@@ -2,21 +2,23 @@
 
 from fastapi import APIRouter
 
+from analytics_svc.back_tests import operations as back_tests
 from analytics_svc.consumers import HANDLERS
 from analytics_svc.customers.command import value
 from analytics_svc.models import operations as models
 from analytics_svc.scores import operations as scores
-from services.events.analytics import CustomerScored, ModelPromoted, ModelRetired, ModelTrained
+from services.events.analytics import CustomerScored, ModelPromoted, ModelRejected, ModelRetired, ModelTrained, ModelValidated
 from services.manifests import Manifest, Noun
 
 
 def _routers() -> list[APIRouter]:
+    from analytics_svc.back_tests import routes as back_tests
     from analytics_svc.churn import routes as churn
     from analytics_svc.customers import routes as customers
     from analytics_svc.models import routes as models
     from analytics_svc.pyramid import routes as pyramid
 
-    return [customers.router, churn.router, models.router, pyramid.router]
+    return [customers.router, churn.router, back_tests.router, models.router, pyramid.router]
 
 
 manifest = Manifest(
@@ -25,12 +27,14 @@ manifest = Manifest(
     port=8015,
     nouns=[Noun("customer", "customers"), Noun("model", "models"), Noun("pyramid", "pyramid")],
     routers=_routers,
-    contracts=[CustomerScored, ModelTrained, ModelPromoted, ModelRetired],
+    contracts=[CustomerScored, ModelTrained, ModelValidated, ModelRejected, ModelPromoted, ModelRetired],
     consumes=["crm.pipeline", "crm.platform", "crm.tickets"],
     handlers=HANDLERS,
     jobs={
         "fit_models": models.fit_models,
         "fit_first_models": models.fit_first_models,
+        "back_test": back_tests.back_test,
+        "promote_model": back_tests.promote_validated,
         "score_touched": scores.score_touched,
         "score_all": scores.score_all,
         "score_sweep": scores.sweep,

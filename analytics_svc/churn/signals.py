@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -29,16 +28,14 @@ class Signal:
     counted: str
 
 
-SIGNALS: Mapping[str, Signal] = MappingProxyType(
-    {
-        "tickets_open": Signal("latest", f"{TICKET} AND NOT {SETTLED}"),
-        "tickets_past": Signal("latest", f"{TICKET} AND {SETTLED} AND {RECENT}"),
-        "complaints": Signal("latest", f"{TICKET} AND attributes ->> 'type' = 'complaint' AND {RECENT}"),
-        "sends": Signal("known", f"kind = 'send.sent' AND {RECENT}"),
-        "clicks": Signal("known", f"kind = 'send.clicked' AND {RECENT} AND NOT coalesce((attributes ->> 'machine')::boolean, false)"),
-        "activities": Signal("known", f"kind = 'activity.completed' AND {RECENT}"),
-    }
-)
+SIGNALS: Mapping[str, Signal] = {
+    "tickets_open": Signal("latest", f"{TICKET} AND NOT {SETTLED}"),
+    "tickets_past": Signal("latest", f"{TICKET} AND {SETTLED} AND {RECENT}"),
+    "complaints": Signal("latest", f"{TICKET} AND attributes ->> 'type' = 'complaint' AND {RECENT}"),
+    "sends": Signal("known", f"kind = 'send.sent' AND {RECENT}"),
+    "clicks": Signal("known", f"kind = 'send.clicked' AND {RECENT} AND NOT coalesce((attributes ->> 'machine')::boolean, false)"),
+    "activities": Signal("known", f"kind = 'activity.completed' AND {RECENT}"),
+}
 FACTS = """
 WITH known AS MATERIALIZED (
     SELECT contact_id, subject, sequence, kind, occurred_on, attributes FROM fact
@@ -59,7 +56,6 @@ async def count_signals(
     as_of: date,
     *,
     known_at: datetime | None = None,
-    signals: Mapping[str, Signal] = SIGNALS,
 ) -> dict[str, Integers]:
     """Each signal's count for each of `contact_ids`, in their order."""
     bounds: list[Any] = [bindparam("as_of", as_of, Date()), bindparam("contact_ids", list(contact_ids), ARRAY(Uuid))]
@@ -68,10 +64,10 @@ async def count_signals(
     facts = FACTS
     for place in ("", "later."):
         facts = facts.replace(f"/*{place}known_at*/", "" if known_at is None else f"AND {place}recorded_at <= :known_at")
-    counts = (COUNTED.format(name=name, source=each.source, counted=each.counted) for name, each in signals.items())
+    counts = (COUNTED.format(name=name, source=each.source, counted=each.counted) for name, each in SIGNALS.items())
     statement = text(facts + "\nUNION ALL ".join(counts)).bindparams(*bounds)
     place_of = {contact_id: place for place, contact_id in enumerate(contact_ids)}
-    found = {name: np.zeros(len(contact_ids), dtype=np.int64) for name in signals}
+    found = {name: np.zeros(len(contact_ids), dtype=np.int64) for name in SIGNALS}
     for name, contact_id, seen in await session.execute(statement):
         found[name][place_of[contact_id]] = seen
     return found

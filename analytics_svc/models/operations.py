@@ -64,11 +64,11 @@ async def fit_first_models(session: AsyncSession, _work: Work) -> dict[str, Any]
 
 async def _fit_kinds(session: AsyncSession, kinds: Sequence[ModelKind], *, as_of: date | None) -> dict[str, Any]:
     tenant = await get_tenant(session)
-    until = as_of or await _last_day_of_purchases(session, tenant)
+    until = as_of or await last_day_of_purchases(session, tenant)
     known_at = await session.scalar(select(func.max(Fact.recorded_at)).where(Fact.occurred_on <= until)) or now(session)
     cohort = await load_cohort(session, until, known_at=known_at)
     fits = [(kind, await _fit(session, kind, cohort, until=until, known_at=known_at)) for kind in kinds]
-    await session.execute(ONE_REGISTRY, {"tenant": str(tenant.id)})
+    await lock_registry(session)
     champions = await find_champions(session)
     rate = company_rate(cohort)
     common = {
@@ -86,7 +86,7 @@ async def _fit_kinds(session: AsyncSession, kinds: Sequence[ModelKind], *, as_of
     return {"model_ids": [str(model.id) for model in models]}
 
 
-async def _last_day_of_purchases(session: AsyncSession, tenant: Tenant) -> date:
+async def last_day_of_purchases(session: AsyncSession, tenant: Tenant) -> date:
     """The last day on which anybody bought, at most today: a history that was imported ends where it ends, not today."""
     today = business_day(tenant, now(session))
     last = await session.scalar(select(func.max(CustomerStats.last_on)))
@@ -129,11 +129,18 @@ def _row(session: AsyncSession, kind: ModelKind, fit: Fitted, *, is_first: bool)
     }
 
 
-async def promote_model(session: AsyncSession, model_id: UUID) -> Model:
-    """Let a trained model answer from now on; the former champion of its kind is retired. Raises NotFound, WrongState."""
+async def lock_registry(session: AsyncSession) -> None:
+    """One change of a tenant's models at a time, to the end of the transaction."""
     await session.execute(ONE_REGISTRY, {"tenant": str(context_of(session).tenant_id)})
+
+
+async def promote_model(session: AsyncSession, model_id: UUID) -> Model:
+    """Let a model answer from now on: a churn model that is validated, another that is trained; the former champion of its kind is
+    retired. Raises NotFound, WrongState.
+    """
+    await lock_registry(session)
     model = await get_model(session, model_id, lock=True)
-    check_can_promote(model.status)
+    check_can_promote(model.kind, model.status)
     former = (await find_champions(session)).get(model.kind)
     if former is not None:
         former = await get_model(session, former.id, lock=True)

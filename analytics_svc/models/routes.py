@@ -41,7 +41,10 @@ async def get_model(session: SessionDep, response: Response, model_id: UUID) -> 
 
 @router.operation("POST", "/{model_id}/promote", name="promote", scope="models:write", response_model=ModelRead)
 async def promote_model(session: SessionDep, response: Response, model_id: UUID) -> Model:
-    """Let a trained model answer from now on, in place of the champion of its kind. Errors: 404, 409 for any other state."""
+    """Let a model answer from now on in place of the champion of its kind: a churn model that is validated, another that is trained.
+
+    Errors: 404, 409 for any other state.
+    """
     model = await operations.promote_model(session, model_id)
     stamp(response, "model", model)
     return model

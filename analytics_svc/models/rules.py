@@ -45,10 +45,10 @@ class SpendHasNoMean(Conflict):
     code = "spend_has_no_mean"
 
 
-def check_can_promote(status: str) -> None:
-    """Raises WrongState for any model but one that is trained."""
-    if status != "trained":
-        raise WrongState("promote", state=status, verbs_that_fit=[])
+def check_can_promote(kind: str, status: str) -> None:
+    """Raises WrongState for a churn model that is not validated, and for another that is not trained: only churn is back-tested."""
+    if status != ("validated" if kind == "churn" else "trained"):
+        raise WrongState("promote", state=status, verbs_that_fit=["back-test"] if kind == "churn" and status == "trained" else [])
 
 
 def check_fit(fit: BgNbdFit | GammaGammaFit) -> None:

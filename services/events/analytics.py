@@ -100,6 +100,41 @@ class ModelPromoted(Event):
     state: ModelState
 
 
+class ModelScore(Contract):
+    """How a contestant of a back-test did in the mean over its days; what it does not forecast is absent."""
+
+    contestant: Code
+    auc: Number | None = None
+    log_loss: Number | None = None
+    brier: Number | None = None
+    ece: Number | None = None
+    gini: Number | None = None
+    total_error: Number | None = None
+
+
+class ModelValidated(Event):
+    """The model beat the champion (`incumbent_id`; none for a first model) on days in the past and lost to nothing simpler."""
+
+    type: ClassVar[str] = "analytics.model.validated.v1"
+    state: ModelState
+    incumbent_id: Id | None = None
+    horizon_days: Count
+    origins: list[Day]
+    scores: list[ModelScore]
+
+
+class ModelRejected(Event):
+    """The model lost on days in the past to those that `behind` names, and will not answer."""
+
+    type: ClassVar[str] = "analytics.model.rejected.v1"
+    state: ModelState
+    incumbent_id: Id | None = None
+    horizon_days: Count
+    origins: list[Day]
+    scores: list[ModelScore]
+    behind: list[Code]
+
+
 class ModelRetired(Event):
     """Another model took its place."""
 

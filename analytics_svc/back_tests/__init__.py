@@ -1,0 +1,1 @@
+"""Back-tests: what models would have said on days in the past, held against what happened next."""
