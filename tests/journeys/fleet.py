@@ -38,8 +38,8 @@ class Fleet:
 
 
 @contextlib.contextmanager
-def started_fleet(folder: Path, bus_url: str) -> Iterator[Fleet]:
-    """Every service in processes of its own on an empty database server, ready; they end with the context."""
+def started_fleet(folder: Path, bus_url: str, **more: str) -> Iterator[Fleet]:
+    """Every service in processes of its own on an empty database server, with `more` settings, ready; they end with the context."""
     names = [manifest.name for manifest in discover()]
     ports = dict(zip([f"{verb} {name}" for name in names for verb in ("serve", "work")], _free_ports(2 * len(names)), strict=True))
     doors = {process: f"http://127.0.0.1:{port}" for process, port in ports.items()}
@@ -50,6 +50,7 @@ def started_fleet(folder: Path, bus_url: str) -> Iterator[Fleet]:
             MITRA_OWNER_DATABASE_URL=server.url(provisioning.OWNER, "mitra_{service}"),
             MITRA_BUS_URL=bus_url,
             MITRA_SERVICE_URLS=json.dumps({name: doors[f"serve {name}"] for name in names}),
+            **more,
         )
         admin = server.dsn(provisioning.SUPERUSER, "postgres")
         _run(["migrate"], folder, settings | {"MITRA_ADMIN_DATABASE_URL": admin})

@@ -15,9 +15,23 @@ from tests.mail_sink import MailSink
 
 SECONDS = 90.0
 CUSTOMERS = 240
+PEOPLE = ("senior", "junior")
 PERSON = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
 PROOF = {"kind": "statement", "at": "2026-01-15T10:00:00Z"}
 LAMPS = "https://shop.example.com/lamps"
+STORY = [
+    "pipeline.order.placed.v1",
+    "contacts.contact.created.v1",
+    "tickets.ticket.opened.v1",
+    "tickets.ticket.assigned.v1",
+    "tickets.ticket.resolved.v1",
+    "analytics.customer.scored.v1",
+    "tickets.ticket.opened.v1",
+    "tickets.ticket.assigned.v1",
+    "campaigns.send.sent.v1",
+    "campaigns.send.clicked.v1",
+    "pipeline.order.placed.v1",
+]
 
 
 @dataclass
@@ -57,7 +71,28 @@ def walk_round(company: Company, key: str, sink: MailSink) -> Loop:
     return seen
 
 
-PEOPLE = ("senior", "junior")
+def check_round(seen: Loop, sink: MailSink) -> None:
+    """What every Mitra must have answered, however it runs."""
+    state = seen.scored["data"]["state"]
+    assert state["tier"] in ("top", "big")
+    assert state["value_at_risk_minor"] > 0
+    first, next_case = (case["data"] for case in seen.cases)
+    assert "no_score" in {reason["code"] for reason in first["reasons"]}
+    assert next_case["state"]["assignee_id"] == seen.people["senior"]
+    assert next_case["expected_loss_minor"] == next_case["state"]["value_at_risk_minor"] > 0
+    assert seen.lead["data"]["state"]["owner_id"] == seen.people["senior"]
+    assert seen.asha in seen.preview["sample"]
+    assert [mail.recipient for mail in sink.mails] == ["asha@example.com"]
+    assert [send["contact_id"] for send in seen.sends] == [seen.asha]
+    before, after = seen.churn
+    assert after < before
+    conversion = seen.lift["metrics"][0]
+    assert seen.lift["treatment_size"] > seen.lift["holdout_size"] > 1
+    assert float(conversion["low"]) <= float(conversion["lift"]) <= float(conversion["high"])
+    types = iter(item["type"] for item in seen.timeline)
+    assert all(wanted in types for wanted in STORY), [item["type"] for item in seen.timeline]
+    assert "contacts.consent.granted.v1" in {item["type"] for item in seen.timeline}
+    assert [item["time"] for item in seen.timeline] == sorted(item["time"] for item in seen.timeline)
 
 
 def _contact(client: httpx.Client, name: str, *, consents: bool) -> str:
