@@ -13,15 +13,17 @@ from tests.tickets import make
 NOUNS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "queue": ({"name": "First level", "team_ids": [str(new_id())], "tier": 1}, {"name": "Second level", "team_ids": []}, "changed"),
     "agent": ({"user_id": str(new_id()), "skills": [{"key": "lamps", "level": 3}]}, {"capacity": 3, "languages": ["de"]}, "updated"),
+    "mailbox": ({"name": "Help", "address": "help@desk.example"}, {"name": "Service", "address": "service@desk.example"}, "changed"),
 }
-OWNER_HELD = {"version", "updated_at", "presence", "presence_since"}
+PATHS = {"queue": "queues", "agent": "agents", "mailbox": "mailboxes"}
+OWNER_HELD = {"version", "updated_at", "presence", "presence_since", "address"}
 
 
 @pytest.mark.parametrize("noun", NOUNS)
 async def test_a_record_is_made_changed_hidden_and_shown_with_one_event_each(mitra: Mitra, desk: httpx.AsyncClient, noun: str) -> None:
     body, patch, change = NOUNS[noun]
-    made = await make.post(desk, f"/v1/{noun}s", body, status=201)
-    path = f"/v1/{noun}s/{made['id']}"
+    made = await make.post(desk, f"/v1/{PATHS[noun]}", body, status=201)
+    path = f"/v1/{PATHS[noun]}/{made['id']}"
     assert {name: made[name] for name in body} == body
     changed = await desk.patch(path, json=patch, headers={"If-Match": '"1"'})
     assert {name: changed.json()[name] for name in patch} == patch
@@ -50,13 +52,13 @@ async def test_a_batch_knows_records_by_their_external_id(desk: httpx.AsyncClien
     body, patch, _ = NOUNS[noun]
     upsert = {"op": "upsert", "key": {"source": "hr", "id": "7"}}
     for fields, expected in ((body, (201, 1)), (body, (200, 1)), (body | patch, (200, 2))):
-        (result,) = (await make.post(desk, f"/v1/{noun}s/batch", {"operations": [{**upsert, "data": fields}]}))["results"]
+        (result,) = (await make.post(desk, f"/v1/{PATHS[noun]}/batch", {"operations": [{**upsert, "data": fields}]}))["results"]
         assert (result["status"], result["version"]) == expected
-    assert [each["id"] for each in (await desk.get(f"/v1/{noun}s")).json()["items"]] == [result["id"]]
-    found = (await make.post(desk, f"/v1/{noun}s/search", {"filter": 'status = "active"', "order_by": "-updated_at"}))["items"]
+    assert [each["id"] for each in (await desk.get(f"/v1/{PATHS[noun]}")).json()["items"]] == [result["id"]]
+    found = (await make.post(desk, f"/v1/{PATHS[noun]}/search", {"filter": 'status = "active"', "order_by": "-updated_at"}))["items"]
     assert [each["id"] for each in found] == [result["id"]]
-    (gone,) = (await make.post(desk, f"/v1/{noun}s/batch", {"operations": [{"op": "archive", "id": result["id"]}]}))["results"]
-    assert (gone["status"], (await desk.get(f"/v1/{noun}s")).json()["items"]) == (200, [])
+    (gone,) = (await make.post(desk, f"/v1/{PATHS[noun]}/batch", {"operations": [{"op": "archive", "id": result["id"]}]}))["results"]
+    assert (gone["status"], (await desk.get(f"/v1/{PATHS[noun]}")).json()["items"]) == (200, [])
 
 
 async def test_a_user_is_one_agent(mitra: Mitra, desk: httpx.AsyncClient, me: UUID) -> None:

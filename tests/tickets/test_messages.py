@@ -10,7 +10,7 @@ import pytest
 from tests.harness import Mitra
 from tests.tickets import make
 
-OWNER_HELD = {"text", "html", "version", "updated_at"}
+OWNER_HELD = {"text", "html", "version", "updated_at", "sender_address", "subject_line"}
 
 
 async def say(desk: httpx.AsyncClient, ticket: dict[str, Any], **fields: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.database import now
 from services.filters import Bindings, Field, FilterFields
 from services.paging import ListQuery, Order, fetch_page, filtered
+from tickets_svc.mailboxes.queries import get_mailbox
 from tickets_svc.tickets.queries import get_ticket
 
 from .models import Message
@@ -36,3 +37,19 @@ async def list_messages(
     await get_ticket(session, ticket_id)
     statement = filtered(select(Message).where(Message.ticket_id == ticket_id), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Message.id, orders=ORDERS, default="happened_at")
+
+
+async def list_received(
+    session: AsyncSession, mailbox_id: UUID, query: ListQuery, *, me: UUID | None
+) -> tuple[Sequence[Message], str | None, int | None]:
+    """A page of what came in through a mailbox. Raises NotFound."""
+    await get_mailbox(session, mailbox_id)
+    came_in = select(Message).where(Message.mailbox_id == mailbox_id, Message.direction == "in")
+    statement = filtered(came_in, query, FIELDS, bindings=Bindings(me, now(session)))
+    return await fetch_page(session, statement, query, id_column=Message.id, orders=ORDERS, default="-happened_at")
+
+
+async def find_last_received(session: AsyncSession, ticket_id: UUID | None) -> Message | None:
+    """The last mail that joined a ticket."""
+    came_in = select(Message).where(Message.ticket_id == ticket_id, Message.direction == "in", Message.status == "threaded")
+    return (await session.scalars(came_in.order_by(Message.happened_at.desc(), Message.id.desc()).limit(1))).one_or_none()

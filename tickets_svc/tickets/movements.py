@@ -168,6 +168,12 @@ async def note_touch(session: AsyncSession, ticket: Ticket, *, at: datetime) -> 
         await _tell_status(session, ticket, "open", at=at)
 
 
+async def note_customer(session: AsyncSession, ticket: Ticket, *, at: datetime) -> None:
+    """What a word of the customer does to a locked ticket: one that waited for it goes on."""
+    if ticket.status == "pending_customer":
+        await _tell_status(session, ticket, "open", at=at)
+
+
 async def continue_when_due(session: AsyncSession, work: Work) -> None:
     """The timer of a ticket that waits: it goes on, unless it has moved meanwhile."""
     ticket = await get_ticket(session, UUID(work.arguments["ticket_id"]), lock=True)

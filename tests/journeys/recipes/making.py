@@ -22,9 +22,10 @@ class Request:
     json: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     ids: bool = True
+    content: bytes | None = None
 
     async def send(self, client: httpx.AsyncClient) -> httpx.Response:
-        return await client.request(self.method, self.path, json=self.json, headers=self.headers)
+        return await client.request(self.method, self.path, json=self.json, content=self.content, headers=self.headers)
 
 
 @dataclass

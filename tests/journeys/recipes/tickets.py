@@ -9,6 +9,8 @@ from tests.journeys.recipes.making import RECIPES, SEARCH, Request, World, histo
 TICKET: dict[str, Any] = {"subject_line": "Where is my lamp?", "contact_id": "0190a0a0-0000-7000-8000-000000000001"}
 QUEUE = {"name": "First level"}
 RULE = {"name": "By what may be lost", "strategy": "expected_loss", "filter": "churn_bps > 3000", "fairness_floor_minutes": 60}
+MAILBOX = {"name": "Help", "address": "help@desk.example"}
+MAIL = b"From: asha@example.com\r\nSubject: My lamp\r\n\r\nWhere is it?\r\n"
 USER_ID = "0190a0a0-0000-7000-8000-000000000002"
 
 
@@ -38,6 +40,31 @@ async def _archived_queue(world: World) -> str:
 
 async def _route(world: World) -> Request:
     return Request("POST", f"/v1/tickets/{await _ticket()(world)}/route", {"queue_id": await _queue(world)})
+
+
+async def _mailbox(world: World) -> str:
+    return str((await world.made("/v1/mailboxes", MAILBOX))["id"])
+
+
+async def _archived_mailbox(world: World) -> str:
+    mailbox_id = await _mailbox(world)
+    await world.made(f"/v1/mailboxes/{mailbox_id}/archive", {})
+    return mailbox_id
+
+
+async def _inbound(world: World) -> Request:
+    path = f"/v1/mailboxes/{await _mailbox(world)}/inbound"
+    return Request("POST", path, content=MAIL, headers={"Content-Type": "message/rfc822"})
+
+
+def _decide(verb: str) -> Callable[[World], Awaitable[Request]]:
+    async def recipe(world: World) -> Request:
+        inbound = await _inbound(world)
+        held = (await inbound.send(world.client)).json()
+        path = inbound.path.replace("inbound", f"messages/{held['id']}/{verb}")
+        return Request("POST", path, {} if verb == "release" else None)
+
+    return recipe
 
 
 async def _steps(world: World) -> Request:
@@ -122,4 +149,19 @@ on("routing-rules.retire", "POST", "/v1/routing-rules/{}/retire", _rule("activat
 on("routing-rules.archive", "POST", "/v1/routing-rules/{}/archive", _rule())
 on("routing-rules.restore", "POST", "/v1/routing-rules/{}/restore", _rule("archive"))
 history_of("routing-rules", _rule())
+
+plain("mailboxes.list", "GET", "/v1/mailboxes")
+plain("mailboxes.search", "POST", "/v1/mailboxes/search", SEARCH)
+plain("mailboxes.create", "POST", "/v1/mailboxes", MAILBOX)
+plain("mailboxes.batch", "POST", "/v1/mailboxes/batch", {"operations": [{"op": "create", "data": MAILBOX}]})
+on("mailboxes.get", "GET", "/v1/mailboxes/{}", _mailbox)
+on("mailboxes.update", "PATCH", "/v1/mailboxes/{}", _mailbox, {"name": "Service"})
+on("mailboxes.retire", "POST", "/v1/mailboxes/{}/retire", _mailbox)
+on("mailboxes.archive", "POST", "/v1/mailboxes/{}/archive", _mailbox)
+on("mailboxes.restore", "POST", "/v1/mailboxes/{}/restore", _archived_mailbox)
+on("mailboxes.messages", "GET", "/v1/mailboxes/{}/messages", _mailbox)
+RECIPES["mailboxes.inbound"] = _inbound
+RECIPES["mailboxes.release"] = _decide("release")
+RECIPES["mailboxes.discard"] = _decide("discard")
+history_of("mailboxes", _mailbox)
 jobs_of("tickets")

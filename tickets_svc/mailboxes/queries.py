@@ -1,0 +1,43 @@
+"""Reading mailboxes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.database import now
+from services.errors import NotFound
+from services.filters import Bindings, Field, FilterFields
+from services.paging import ListQuery, Order, fetch_page, filtered
+
+from .models import Mailbox
+
+FIELDS: FilterFields = {
+    "id": Field("id", Mailbox.id),
+    "name": Field("text", Mailbox.name),
+    "address": Field("text", Mailbox.address),
+    "status": Field("choice", Mailbox.status),
+    "created_at": Field("instant", Mailbox.created_at),
+    "updated_at": Field("instant", Mailbox.updated_at),
+}
+ORDERS = {
+    "created_at": Order(Mailbox.created_at, datetime),
+    "updated_at": Order(Mailbox.updated_at, datetime),
+    "name": Order(Mailbox.name, str),
+}
+
+
+async def get_mailbox(session: AsyncSession, mailbox_id: UUID, *, lock: bool = False) -> Mailbox:
+    """The mailbox, locked for a change if asked. Raises NotFound."""
+    mailbox = await session.get(Mailbox, mailbox_id, with_for_update=lock or None)
+    if mailbox is None:
+        raise NotFound(f"There is no mailbox {mailbox_id}")
+    return mailbox
+
+
+async def list_mailboxes(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[Mailbox], str | None, int | None]:
+    """A page of the mailboxes that are not archived."""
+    statement = filtered(select(Mailbox).where(Mailbox.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session)))
+    return await fetch_page(session, statement, query, id_column=Mailbox.id, orders=ORDERS, default="name")
