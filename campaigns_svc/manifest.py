@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from campaigns_svc.campaigns import course
+from campaigns_svc.confirmations import operations as confirmations
 from campaigns_svc.consumers import HANDLERS
 from campaigns_svc.sends import sending, starting
 from services.events import campaigns as events
@@ -86,5 +87,5 @@ manifest = Manifest(
     ],
     consumes=["crm.contacts", "crm.pipeline", "crm.analytics", "crm.platform"],
     handlers=HANDLERS,
-    jobs={course.START: starting.start, course.SEND: sending.send},
+    jobs={course.START: starting.start, course.SEND: sending.send, confirmations.ASK: confirmations.ask},
 )

@@ -6,6 +6,7 @@ Never inside a write: what it answers is used and forgotten, not stored.
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -70,6 +71,17 @@ class ResolvedContact(_Answer):
         return sound[0].address if sound else None
 
 
+class AskedConsent(_Answer):
+    """What a contact is to be told of a consent that waits to be confirmed: the words, and the path of the link that confirms it."""
+
+    id: UUID
+    contact_id: UUID
+    purpose_name: str
+    topic_id: UUID | None
+    wording: str
+    path: str
+
+
 class ContactResolver:
     """Asks for the contacts of any tenant, as the deployable whose worker this is."""
 
@@ -87,19 +99,26 @@ class ContactResolver:
             found |= {contact.id: contact for contact in await self._ask(tenant_id, wanted[start : start + MOST_IDS])}
         return found
 
+    async def find_asked(self, tenant_id: UUID, consent_ids: Sequence[UUID]) -> Mapping[UUID, AskedConsent]:
+        """Those of at most 500 consents that still wait to be confirmed. Raises ContactsDown."""
+        answer = await self._post(tenant_id, "/internal/consents/requests", consent_ids)
+        return {asked.id: asked for asked in map(AskedConsent.model_validate, answer["requests"])}
+
     async def _ask(self, tenant_id: UUID, contact_ids: Sequence[UUID]) -> list[ResolvedContact]:
+        answer = await self._post(tenant_id, "/internal/contacts/resolve", contact_ids)
+        return [ResolvedContact.model_validate(each) for each in answer["contacts"]]
+
+    async def _post(self, tenant_id: UUID, path: str, ids: Sequence[UUID]) -> Any:
         caller = Caller(tenant_id, f"system:{self._deployable}", None, frozenset(), issuer=self._deployable)
         headers = {"Authorization": f"Bearer {self._minter.mint(caller, self._audience)}"}
         try:
-            answer = await self._client.post(
-                "/internal/contacts/resolve", json={"ids": [str(each) for each in contact_ids]}, headers=headers
-            )
+            answer = await self._client.post(path, json={"ids": [str(each) for each in ids]}, headers=headers)
         except httpx.TransportError as error:
             raise ContactsDown(f"contacts does not answer ({type(error).__name__})") from error
         if answer.status_code == 429 or answer.status_code >= 500:
             raise ContactsDown(f"contacts answers {answer.status_code}")
         answer.raise_for_status()
-        return [ResolvedContact.model_validate(each) for each in answer.json()["contacts"]]
+        return answer.json()
 
 
 @asynccontextmanager
