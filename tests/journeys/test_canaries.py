@@ -3,6 +3,7 @@
 from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 
 from services.settings import plain_url
@@ -45,6 +46,7 @@ KEPT = {
     "gateway": ["journal_entry", "outbox", "job", "parked"],
     "contacts": ["outbox", "job", "parked"],
     "pipeline": ["outbox", "job", "parked", "contact_reference", "consent_reference"],
+    "tickets": ["outbox", "job", "parked", "contact_reference", "consent_reference", "mail_out", "routing_turn"],
     "analytics": ["outbox", "job", "parked", "fact", "customer_stats", "score", "published_score"],
 }
 
@@ -63,6 +65,24 @@ async def contents(mitra: Mitra, service: str, table: str) -> str:
         await connection.close()
 
 
+async def plant_in_tickets(client: httpx.AsyncClient) -> None:
+    """A canary in every text that people write at the service desk, and in a mail that comes in."""
+
+    async def made(path: str, body: dict[str, Any]) -> str:
+        answer = await client.post(path, json=body)
+        assert answer.is_success, answer.text
+        return str(answer.json()["id"])
+
+    ticket_id = await made("/v1/tickets", {"subject_line": TEXT, "checklist": [{"item_no": 1, "text": TEXT}]})
+    await made(f"/v1/tickets/{ticket_id}/messages", {"text": TEXT, "html": f"<p>{TEXT}</p>", "kind": "internal"})
+    await made("/v1/routing-rules", {"name": "a", "strategy": "least_busy", "filter": f'subject_line : "{TEXT}"'})
+    mailbox_id = await made("/v1/mailboxes", {"name": "a", "address": EMAIL})
+    mail = f"From: {EMAIL}\r\nSubject: {TEXT}\r\nMessage-ID: <{EMAIL}>\r\n\r\n{TEXT}\r\n"
+    held = await client.post(f"/v1/mailboxes/{mailbox_id}/inbound", content=mail, headers={"Content-Type": "message/rfc822"})
+    await made(f"/v1/mailboxes/{mailbox_id}/messages/{held.json()['id']}/release", {})
+    assert (await client.post(f"/v1/tickets/{ticket_id}/resolve", json={})).is_success
+
+
 async def test_no_canary_leaves_its_owner(door: Door, capfd: pytest.CaptureFixture[str]) -> None:
     company = await door.company(email=EMAIL, admin_name=TEXT)
     client = door.client(company.token)
@@ -72,6 +92,7 @@ async def test_no_canary_leaves_its_owner(door: Door, capfd: pytest.CaptureFixtu
     assert (await client.post("/v1/contacts", json={"kind": "organization", "legal_name": TEXT})).status_code == 201
     changed = await client.patch(f"/v1/contacts/{contact_id}", json={"given_name": f"{TEXT} too"}, headers={"If-Match": "*"})
     assert changed.status_code == 200
+    await plant_in_tickets(client)
     order = (await client.post("/v1/orders", json=ORDER | {"contact_id": contact_id})).json()
     for verb in ("place", "pay", "refund"):
         assert (await client.post(f"/v1/orders/{order['id']}/{verb}", json={})).is_success
