@@ -3,7 +3,7 @@
 from analytics_svc.customers.operations import on_order, on_signal, on_tenant
 from services import tenants
 from services.deliveries import Handlers
-from services.events import pipeline, pipeline_activities, platform, tickets
+from services.events import campaigns_sends, pipeline, pipeline_activities, platform, tickets
 
 HANDLERS: Handlers = {
     platform.TenantCreated: [tenants.on_tenant, on_tenant],
@@ -17,6 +17,8 @@ HANDLERS: Handlers = {
     pipeline.OrderCompleted: [on_order],
     pipeline.OrderCancelled: [on_order],
     pipeline_activities.ActivityCompleted: [on_signal],
+    campaigns_sends.SendSent: [on_signal],
+    campaigns_sends.SendClicked: [on_signal],
     tickets.TicketOpened: [on_signal],
     tickets.TicketUpdated: [on_signal],
     tickets.TicketStatusChanged: [on_signal],

@@ -28,7 +28,7 @@ manifest = Manifest(
     nouns=[Noun("customer", "customers"), Noun("model", "models"), Noun("pyramid", "pyramid")],
     routers=_routers,
     contracts=[CustomerScored, ModelTrained, ModelValidated, ModelRejected, ModelPromoted, ModelRetired],
-    consumes=["crm.pipeline", "crm.platform", "crm.tickets"],
+    consumes=["crm.campaigns", "crm.pipeline", "crm.platform", "crm.tickets"],
     handlers=HANDLERS,
     jobs={
         "fit_models": models.fit_models,

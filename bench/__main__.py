@@ -20,6 +20,7 @@ SECTIONS = {
     "company": "The company as processes",
     "imports": "A real purchase log through the gateway",
     "value": "Customer value",
+    "churn": "Churn",
     "campaigns": "Campaigns",
 }
 FOLDER = Path(__file__).parent.parent

@@ -68,7 +68,7 @@ def _signal_fact(delivery: Delivery) -> dict[str, Any]:
         "recorded_at": envelope.recorded_at,
         "currency": "XXX",
         "amount_minor": 0,
-        "attributes": {name: state[name] for name in SIGNAL_ATTRIBUTES if state.get(name) is not None},
+        "attributes": {n: told[n] for n in SIGNAL_ATTRIBUTES for told in (state, envelope.data) if told.get(n) is not None},
     }
 
 

@@ -12,6 +12,7 @@ from analytics_svc.churn.signals import count_signals
 from services.bus import Message
 from services.contracts import Event
 from services.database import Context
+from services.events.campaigns_sends import SendClicked, SendSent
 from services.events.pipeline_activities import ActivityCompleted
 from services.events.tickets import TicketArchived, TicketOpened, TicketResolved, TicketUpdated
 from services.identifiers import new_id
@@ -157,7 +158,7 @@ async def test_a_named_model_answers_and_one_of_another_kind_is_refused(
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "wrong_kind")
 
 
-async def test_tickets_and_activities_are_counted_as_they_stood_on_the_day(
+async def test_tickets_mails_and_activities_are_counted_as_they_stood_on_the_day(
     mitra: Mitra, tenant_id: UUID, analytics: httpx.AsyncClient
 ) -> None:
     """The counts of each signal, read from the facts of the events, on three days and as known at an instant."""
@@ -170,8 +171,12 @@ async def test_tickets_and_activities_are_counted_as_they_stood_on_the_day(
     late = ticket(tenant_id, mine, date(2025, 10, 1)).tell(TicketResolved, date(2025, 10, 2), status="resolved", special=SECONDS)
     call = Story(tenant_id, "crm.pipeline", {"kind": "call", "status": "done", "contact_id": mine})
     call.tell(ActivityCompleted, FEB, recorded_at=KNOWN + timedelta(hours=6), special={"seconds": 60})
+    send = {"campaign_id": new_id(), "contact_id": mine, "occurrence": 1, "channel": "email", "arm": "treatment", "status": "sent"}
+    mail = Story(tenant_id, "crm.campaigns", send).tell(SendSent, JAN)
+    for machine in (True, False):
+        mail.tell(SendClicked, FEB, special={"machine": machine, "link_id": "l1"})
     nobody = ticket(tenant_id, None, JAN)
-    stories = (open_one, solved, hidden, handed, late, call, nobody)
+    stories = (open_one, solved, hidden, handed, late, call, mail, nobody)
     await publish(mitra, [message for story in stories for message in story.messages])
 
     async def counts(as_of: date, known_at: datetime | None = None) -> dict[str, int]:
@@ -179,9 +184,9 @@ async def test_tickets_and_activities_are_counted_as_they_stood_on_the_day(
             found = await count_signals(session, [other, mine], as_of, known_at=known_at)
             return {name: int(seen[1]) for name, seen in found.items() if seen[1]}
 
-    assert await counts(TODAY) == {"tickets_open": 1, "tickets_past": 1, "complaints": 1, "activities": 1}
-    assert await counts(TODAY, KNOWN) == {"tickets_open": 1, "tickets_past": 1, "complaints": 1}
-    assert await counts(FEB - timedelta(days=1)) == {"tickets_open": 2}
+    assert await counts(TODAY) == {"tickets_open": 1, "tickets_past": 1, "complaints": 1, "sends": 1, "clicks": 1, "activities": 1}
+    assert await counts(TODAY, KNOWN) == {"tickets_open": 1, "tickets_past": 1, "complaints": 1, "sends": 1, "clicks": 1}
+    assert await counts(FEB - timedelta(days=1)) == {"tickets_open": 2, "sends": 1}
     assert await counts(date(2025, 12, 1)) == {"tickets_past": 1}
 
 
