@@ -8,7 +8,7 @@ import httpx
 import orjson
 import pytest
 
-from services.client import NotAnswered, note, post
+from services.client import NotAnswered, get, note, post
 
 
 class Door:
@@ -46,6 +46,15 @@ async def test_a_request_is_sent_again_with_the_same_key_until_it_is_answered() 
     assert len(door.asked) == 5
     assert len({request.headers["Idempotency-Key"] for request in door.asked}) == 1
     assert [orjson.loads(request.content) for request in door.asked] == [{"name": "a"}] * 5
+
+
+async def test_a_question_is_asked_again_until_it_is_answered() -> None:
+    door = Door(httpx.ConnectError("shut"), problem(503, "unavailable"), httpx.Response(200, json={"items": []}), problem(404, "not_found"))
+    async with door.client() as client:
+        assert await get(client, "/v1/things", filter='name = "a"') == {"items": []}
+        with pytest.raises(NotAnswered, match="/v1/things answered 404 not_found: Not like this"):
+            await get(client, "/v1/things")
+    assert [dict(request.url.params) for request in door.asked] == [{"filter": 'name = "a"'}] * 3 + [{}]
 
 
 async def test_two_requests_have_two_keys_unless_they_are_given_one() -> None:

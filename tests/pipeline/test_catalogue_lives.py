@@ -1,5 +1,6 @@
 """The lives of reasons, products and pipelines: every verb in every state, and what the events tell."""
 
+import asyncio
 from collections import Counter
 from typing import Any
 from uuid import UUID
@@ -322,3 +323,19 @@ async def test_an_upsert_that_is_refused_leaves_its_key_free(orders: httpx.Async
     assert [result["status"] for result in await make.batch(orders, "products", [taken, taken])] == [409, 409]
     free = taken | {"data": make.product(sku="desk")}
     assert [result["status"] for result in await make.batch(orders, "products", [free])] == [201]
+
+
+@pytest.mark.parametrize("noun", BODIES)
+async def test_of_twenty_batches_with_the_same_keys_each_key_is_born_once(mitra: Mitra, orders: httpx.AsyncClient, noun: str) -> None:
+    def upsert(number: int) -> dict[str, Any]:
+        body = BODIES[noun] | ({"sku": f"lamp-{number}"} if noun == "products" else {})
+        return {"op": "upsert", "key": {"source": "erp", "id": str(number)}, "data": body}
+
+    forwards = [upsert(number) for number in range(8)]
+    batches = [forwards if turn % 2 else forwards[::-1] for turn in range(20)]
+    answers = await asyncio.gather(*(make.batch(orders, noun, batch) for batch in batches))
+    statuses = Counter(result["status"] for results in answers for result in results)
+    assert statuses == {201: 8, 200: 152}
+    ids = {result["id"] for results in answers for result in results}
+    events = await mitra.outbox("pipeline")
+    assert ({event.data["state"]["id"] for event in events}, len(events)) == (ids, 8)
