@@ -21,6 +21,7 @@ log = structlog.get_logger()
 SESSION_SECONDS = 6
 COMMIT_SECONDS = 5.0
 FETCH_SECONDS = 10.0
+LOOK_SECONDS = 0.5
 SETTLE_SECONDS = 20.0
 STOP_SECONDS = 5.0
 MOST_HELD = 5_000
@@ -240,11 +241,11 @@ class KafkaReader:
         heads = await self._consumer.end_offsets(list(wanted))
         is_behind = any(heads[each] > offset for each, offset in wanted.items())
         until = now() + (max(wait_seconds, FETCH_SECONDS) if is_behind else wait_seconds)
-        self._moved.clear()
-        while not self._held and not self._moved.is_set() and (left := until - now()) > 0:
+        while not self._held and wanted.keys() <= self._consumer.assignment() and (left := until - now()) > 0:
             self._seek(wanted)
             try:
-                fetched = await self._consumer.getmany(*wanted, timeout_ms=int(left * 1000) + 1, max_records=MOST_HELD)
+                patience = min(left, LOOK_SECONDS)
+                fetched = await self._consumer.getmany(*wanted, timeout_ms=int(patience * 1000) + 1, max_records=MOST_HELD)
             except errors.NoOffsetForPartitionError:  # the client looked for a position before we told it ours
                 self._fetched.clear()
                 continue
@@ -252,7 +253,7 @@ class KafkaReader:
 
     def _seek(self, wanted: Mapping[TopicPartition, int]) -> None:
         for each, offset in wanted.items():
-            if self._fetched.get(each) != offset and each in self._consumer.assignment():
+            if self._fetched.get(each) != offset:
                 self._consumer.seek(each, offset)
                 self._fetched[each] = offset
 
@@ -279,8 +280,9 @@ class KafkaReader:
         if self._grouped and now >= self._commit_at:
             self._commit_at = now + COMMIT_SECONDS
             try:
-                await self._consumer.commit({each: offset for each, offset in wanted.items() if each in self._consumer.assignment()})
-            except errors.KafkaError as error:
+                ours = {each: offset for each, offset in wanted.items() if each in self._consumer.assignment()}
+                await asyncio.wait_for(self._consumer.commit(ours), LOOK_SECONDS)
+            except (errors.KafkaError, TimeoutError) as error:
                 log.info("commit_failed", error_type=type(error).__name__)
 
 

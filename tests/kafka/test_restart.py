@@ -15,7 +15,7 @@ from tests.kafka.broker import Broker
 from tests.kit.test_order import handled
 from tests.kit.test_relay import change, make, waiting
 
-SECONDS = 60.0
+SECONDS = 100.0
 
 
 async def test_a_broker_that_is_restarted_under_load_costs_nothing_but_time(

@@ -17,7 +17,7 @@ from tests.kafka.broker import Broker
 from tests.kafka.conftest import Member, events_of
 from tests.kit.test_order import handled
 
-SECONDS = 40.0
+SECONDS = 100.0
 MEMBER = """
 import asyncio, sys
 from services.bus.kafka import KafkaBus
