@@ -1,7 +1,7 @@
 """Reading activities."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
@@ -16,6 +16,9 @@ from .models import Activity
 from .schemas import ScheduleQuery
 
 WEEK = timedelta(days=7)
+LAST_WEEK = datetime.max.replace(tzinfo=UTC) - WEEK
+"""What begins after it has no next seven days: the calendar ends."""
+
 FIELDS: FilterFields = {
     "id": Field("id", Activity.id),
     "kind": Field("choice", Activity.kind),
@@ -66,7 +69,7 @@ async def list_schedule(
     if owner_id is None:
         raise invalid_field("#query/owner", "missing", "Nobody is asking, so name the owner")
     start = query.from_ or now(session)
-    end = query.to or start + WEEK
+    end = query.to or (start + WEEK if start < LAST_WEEK else start)
     if end < start:
         raise invalid_field("#query/to", "before_from", "The window ends before it begins")
     ends_at = func.coalesce(Activity.ends_at, Activity.due_at, Activity.starts_at)

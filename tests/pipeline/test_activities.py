@@ -380,6 +380,7 @@ async def test_activities_come_in_each_order_page_by_page(
         ({"from": "2026-03-03T10:45:00Z", "to": "2026-03-03T12:00:00Z"}, "visit"),
         ({"to": "2026-04-01T00:00:00Z"}, "visit chat promise"),
         ({"to": "2026-04-01T00:00:00Z", "owner": str(new_id())}, ""),
+        ({"from": "9999-12-31T00:00:00Z"}, ""),
     ],
 )
 async def test_the_schedule_is_the_open_work_of_an_owner_that_touches_the_window(
