@@ -102,6 +102,7 @@ on("campaigns.stop", "POST", "/v1/campaigns/{}/stop", _campaign(*RUNNING))
 on("campaigns.clone", "POST", "/v1/campaigns/{}/clone", _campaign())
 on("campaigns.recipients", "GET", "/v1/campaigns/{}/recipients", _campaign())
 on("campaigns.counts", "GET", "/v1/campaigns/{}/counts", _campaign())
+on("campaigns.lift", "GET", "/v1/campaigns/{}/lift", _campaign(*RUNNING))
 on("campaigns.explain", "GET", "/v1/campaigns/{}/explain?contact_id=0190a0a0-0000-7000-8000-000000000001", _campaign())
 
 
