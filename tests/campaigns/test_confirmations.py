@@ -47,6 +47,21 @@ async def test_who_confirms_by_the_mail_is_written_to_under_that_consent(
     assert len(sink.mails) == 2
 
 
+async def test_one_click_becomes_a_withdrawn_consent(
+    mitra: Mitra, door: Door, tenant_id: UUID, campaigns: httpx.AsyncClient, contacts: httpx.AsyncClient, sink: MailSink
+) -> None:
+    (contact_id,) = await make.contacts(mitra, tenant_id, [make.person(1)])
+    granted = await contacts_make.ask(contacts, str(contact_id), status="granted", proof=contacts_make.proof(mitra.clock()))
+    assert granted.json()["status"] == "granted"
+    await mitra.drain()
+    await make.scheduled(campaigns)
+    await mitra.drain()
+    way_out = str(sink.mails[0].message["List-Unsubscribe"]).strip("<>").removeprefix("http://127.0.0.1:8000")
+    assert (await door.client().post(way_out, content=b"List-Unsubscribe=One-Click")).status_code == 200
+    await mitra.drain()
+    assert (await contacts.get(f"/v1/consents/{granted.json()['id']}")).json()["status"] == "withdrawn"
+
+
 async def test_a_request_waits_for_a_sender_and_one_that_is_over_is_let_go(
     mitra: Mitra, tenant_id: UUID, contacts: httpx.AsyncClient, sink: MailSink
 ) -> None:

@@ -40,11 +40,19 @@ PIPELINE: dict[str, Any] = {
         {"key": "lost", "name": "Lost", "kind": "lost"},
     ],
 }
+CAMPAIGNS: dict[str, dict[str, Any]] = {
+    "/v1/senders": {"name": "Shop", "from_name": CANARY, "from_address": EMAIL, "reply_address": EMAIL},
+    "/v1/templates": {"name": "Spring", "subject": TEXT, "text": TEXT, "html": f"<p>{TEXT}</p>"},
+    "/v1/audiences": {"name": "Some", "include": [f'country = "{CANARY}"']},
+    "/v1/campaigns": {"name": "Spring", "purpose": "news", "variables": {"offer": TEXT}},
+    "/v1/suppressions": {"address": EMAIL},
+}
 SIGNS = (CANARY, CANARY.lower(), "12345678", "1901-02-03")
 KEPT = {
     "bus": ["bus_record"],
     "gateway": ["journal_entry", "outbox", "job", "parked"],
     "contacts": ["outbox", "job", "parked"],
+    "campaigns": ["outbox", "job", "parked", "contact_reference", "consent_reference", "send", "send_queue", "suppression"],
     "pipeline": ["outbox", "job", "parked", "contact_reference", "consent_reference"],
     "tickets": ["outbox", "job", "parked", "contact_reference", "consent_reference", "mail_out", "routing_turn"],
     "analytics": ["outbox", "job", "parked", "fact", "customer_stats", "score", "published_score"],
@@ -108,6 +116,8 @@ async def test_no_canary_leaves_its_owner(door: Door, capfd: pytest.CaptureFixtu
     lead = await client.post("/v1/leads", json={"contact_id": contact_id, "source": "call", "interest": TEXT})
     assert lead.status_code == 201
     assert (await client.post("/v1/users", json={"email": f"b{EMAIL}", "name": TEXT})).status_code == 201
+    for path, body in CAMPAIGNS.items():
+        assert (await client.post(path, json=body)).status_code == 201, path
     refused = [
         await client.post("/v1/contacts", json=CONTACT | {"emails": [{"address": TEXT}]}),
         await client.post("/v1/contacts", json=CONTACT | {"nonsense": TEXT}),
