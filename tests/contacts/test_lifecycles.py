@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import select
 
 from contacts_svc.lifecycles.models import ContactOrder
@@ -20,6 +21,7 @@ from services.embedded import Server
 from services.envelope import Envelope
 from services.events.pipeline import OrderCancelled, OrderChanged, OrderPlaced, OrderRefunded, OrderState
 from services.events.pipeline_activities import ActivityCompleted, ActivityState
+from services.events.pipeline_leads import LeadOpened, LeadState
 from services.events.tickets import TicketOpened, TicketState
 from services.identifiers import new_id
 from services.jobs import Job
@@ -121,7 +123,7 @@ async def test_the_event_of_a_move_names_the_event_that_caused_it(mitra: Mitra, 
     assert event.data["state"]["lifecycle"] == "customer_active"
 
 
-@pytest.mark.parametrize("kind", ["activity", "ticket", "cancelled order"])
+@pytest.mark.parametrize("kind", ["activity", "lead", "ticket", "cancelled order"])
 async def test_whoever_deals_with_us_is_a_prospect(mitra: Mitra, contacts: httpx.AsyncClient, tenant_id: UUID, kind: str) -> None:
     ann, bob = await create(contacts), await create(contacts)
     ids = [UUID(each["id"]) for each in (ann, bob)]
@@ -129,6 +131,9 @@ async def test_whoever_deals_with_us_is_a_prospect(mitra: Mitra, contacts: httpx
     if kind == "activity":
         state = ActivityState(id=new_id(), created_at=START, kind="call", status="done", contact_id=ids[0], contact_ids=ids)
         life = [ActivityCompleted(state=state, seconds=60)]
+    elif kind == "lead":
+        opened = {"id": new_id(), "created_at": START, "contact_id": ids[0], "source": "web_form", "status": "new", "opened_at": START}
+        life = [LeadOpened(state=LeadState.model_validate(opened), source="web_form")]
     elif kind == "ticket":
         life = [TicketOpened(state=ticket(ids[0]))]
         await publish(mitra, tenant_id, [TicketOpened(state=ticket(None))])
@@ -332,6 +337,28 @@ async def test_however_deliveries_of_subjects_are_shuffled_repeated_and_batched_
     async with mitra.session("contacts", tenant_id) as session:
         assert len((await session.scalars(select(ContactOrder))).all()) == len(lives) - 1
     assert await untold_writes(mitra, server) == []
+
+
+async def test_a_load_of_orders_is_heard_with_a_few_statements_a_batch(mitra: Mitra, contacts: httpx.AsyncClient, tenant_id: UUID) -> None:
+    made = [{"op": "create", "data": {"given_name": f"Ann {n}"}} for n in range(250)]
+    ids = [each["id"] for each in (await contacts.post("/v1/contacts/batch", json={"operations": made})).json()["results"]]
+    await mitra.drain()
+    orders = [placed(order(new_id(), UUID(ids[n % 250]))) for n in range(500)]
+    await mitra.workers["contacts"].relay._bus.publish([message(tenant_id, event, 1) for event in orders])
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements.append(statement)
+
+    engine = mitra.workers["contacts"].database.engine.sync_engine
+    sqlalchemy_event.listen(engine, "before_cursor_execute", note)
+    try:
+        while await mitra.workers["contacts"].consumer.step(wait_seconds=0.0):
+            pass
+    finally:
+        sqlalchemy_event.remove(engine, "before_cursor_execute", note)
+    assert len(await mitra.outbox("contacts")) == 250
+    assert len(statements) <= 25, statements
 
 
 async def test_a_new_owner_is_told_by_an_event_of_its_own(mitra: Mitra, contacts: httpx.AsyncClient) -> None:
