@@ -14,6 +14,7 @@ from services.failpoints import POINTS
 from services.settings import Settings
 from services.up import environment
 
+READY_SECONDS = 120.0
 AT_RANDOM = "at random"
 WRITE_POINTS = tuple(point for point in POINTS if point.startswith("write."))
 WORK_POINTS = tuple(point for point in POINTS if not point.startswith("write."))
@@ -44,8 +45,8 @@ class Processes:
         self.running[name] = await asyncio.create_subprocess_exec(*command, env=env, stderr=asyncio.subprocess.DEVNULL)
 
     async def ready(self) -> None:
-        """Return when the front answers. Raises TimeoutError after half a minute."""
-        async with asyncio.timeout(30), httpx.AsyncClient() as client:
+        """Return when the front answers. Raises TimeoutError after two minutes."""
+        async with asyncio.timeout(READY_SECONDS), httpx.AsyncClient() as client:
             while True:
                 try:
                     if (await client.get(f"{self.url}/readyz")).status_code == 200:
