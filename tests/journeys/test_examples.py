@@ -59,7 +59,8 @@ async def record(door: Door, operations: list[dict[str, Any]]) -> dict[str, dict
         answer = await request.send(world.operator if name in PLATFORM else world.client)
         assert answer.is_success, f"{name}: {answer.text}"
         wanted = media_of(operation)
-        bodies = {"request": {} if request.json is None else request.json, "answer": orjson.loads(answer.content) if "answer" in wanted else None}
+        sent = {} if request.json is None else request.json
+        bodies = {"request": sent, "answer": orjson.loads(answer.content) if "answer" in wanted else None}
         found[name] = {part: brief(bodies[part]) for part in wanted}
     return found
 
