@@ -51,10 +51,10 @@ def show(name: str, report: dict[str, Any]) -> None:
     print(f"value.md: BG/NBD {bg_auc} {bg_loss} Gini {bg_gini}; (x+1)/(gap+4) {heuristic}; best blend {blend_auc} {blend_loss}")
 
 
-@pytest.mark.timeout(900)  # 70,000 events through a service, on a machine that may be busy
 LOGS = [("sample", sample_orders)] if os.environ.get("CI") else [("sample", sample_orders), ("full", full_orders)]
 
 
+@pytest.mark.timeout(900)  # 70,000 events through a service, on a machine that may be busy
 @pytest.mark.parametrize(("name", "read"), LOGS)
 async def test_the_model_reaches_the_bars_and_everybody_else_what_is_published(
     mitra: Mitra, name: str, read: Callable[[UUID], list[Order]]
