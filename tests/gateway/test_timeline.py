@@ -10,7 +10,7 @@ from services.identifiers import new_id
 from tests.gateway.conftest import Door
 from tests.gateway.make import make_key
 
-ID, OTHER = str(new_id()), str(new_id())
+ID, OTHER = "0190a0a0-0000-7000-8000-000000000021", "0190a0a0-0000-7000-8000-000000000022"
 
 
 async def shop(door: Door, client: httpx.AsyncClient) -> dict[str, Any]:
@@ -82,10 +82,10 @@ async def test_nobody_else_finds_a_customers_timeline(near_door: Door) -> None:
     [
         (f"contact/{ID}", {}, [ID]),
         (f"customer/{ID}", {"contact_id": ID}, [ID]),
-        (f"order/{new_id()}", {"contact_id": ID}, [ID]),
-        (f"order/{new_id()}", {"contact_id": None}, []),
-        (f"activity/{new_id()}", {"contact_ids": [OTHER, ID, OTHER]}, sorted({ID, OTHER})),
-        (f"relationship/{new_id()}", {"from_contact_id": ID, "to_contact_id": OTHER}, sorted({ID, OTHER})),
+        ("order/0190a0a0-0000-7000-8000-000000000023", {"contact_id": ID}, [ID]),
+        ("order/0190a0a0-0000-7000-8000-000000000024", {"contact_id": None}, []),
+        ("activity/0190a0a0-0000-7000-8000-000000000025", {"contact_ids": [OTHER, ID, OTHER]}, sorted({ID, OTHER})),
+        ("relationship/0190a0a0-0000-7000-8000-000000000026", {"from_contact_id": ID, "to_contact_id": OTHER}, sorted({ID, OTHER})),
         (f"user/{ID}", {}, []),
     ],
 )

@@ -308,8 +308,8 @@ async def test_the_same_key_plans_once_and_answers_the_same(mitra: Mitra, activi
     assert [event.type.split(".")[2] for event in await mitra.outbox("pipeline")] == ["planned", "started"]
 
 
-ME = new_id()
-CONTACT, DEAL = str(new_id()), str(new_id())
+ME = UUID("0190a0a0-0000-7000-8000-000000000027")
+CONTACT, DEAL = "0190a0a0-0000-7000-8000-000000000028", "0190a0a0-0000-7000-8000-000000000029"
 BODIES: dict[str, dict[str, Any]] = {
     "task": call(kind="task", contact_ids=[str(new_id()), CONTACT], due_at="2026-03-04T09:00:00Z"),
     "visit": call(kind="visit", owner_id=str(ME), starts_at="2026-03-03T09:00:00Z", ends_at="2026-03-03T11:00:00Z", purpose="sale"),

@@ -15,7 +15,7 @@ from services.identifiers import new_id
 from tests.harness import Mitra
 
 CANARY = "zqcanary"
-CONTACT = str(new_id())
+CONTACT = "0190a0a0-0000-7000-8000-00000000002a"
 OWNER_HELD = {"interest", "version", "updated_at"}
 WAYS = {
     "new": [],
@@ -328,8 +328,8 @@ async def test_the_same_key_opens_once_and_answers_the_same(mitra: Mitra, leads:
     assert [event.type.split(".")[2] for event in await mitra.outbox("pipeline")] == ["opened", "started"]
 
 
-ME = new_id()
-OTHER, CAMPAIGN = str(new_id()), str(new_id())
+ME = UUID("0190a0a0-0000-7000-8000-00000000002b")
+OTHER, CAMPAIGN = "0190a0a0-0000-7000-8000-00000000002c", "0190a0a0-0000-7000-8000-00000000002d"
 BODIES: dict[str, dict[str, Any]] = {
     "form": lead(score_bps=700, opened_at="2026-02-01T00:00:00Z", campaign_id=CAMPAIGN),
     "fair": lead(source="trade_fair", owner_id=str(ME), organization_id=OTHER, opened_at="2026-01-01T00:00:00Z"),

@@ -13,7 +13,7 @@ from tests.pipeline import make_catalogue as catalogue
 from tests.pipeline import make_opportunities as make
 from tests.pipeline.make_opportunities import Selling
 
-OWNER, CONTACT = str(new_id()), str(new_id())
+OWNER, CONTACT = "0190a0a0-0000-7000-8000-00000000002e", "0190a0a0-0000-7000-8000-00000000002f"
 FIELDS: dict[str, dict[str, Any]] = {
     "small": {"name": "small", "amount_minor": 5, "opened_at": "2026-01-01T12:00:00Z", "contact_id": CONTACT, "tags": ["a", "b"]},
     "manual": {"name": "manual", "amount_minor": 700, "probability_bps": 9_000, "source": "fair", "opened_at": "2026-02-01T12:00:00Z"},

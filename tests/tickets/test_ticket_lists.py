@@ -12,7 +12,7 @@ from services.settings import plain_url
 from tests.harness import Mitra
 from tests.tickets import make
 
-CONTACT = str(new_id())
+CONTACT = "0190a0a0-0000-7000-8000-000000000030"
 BODIES: dict[str, dict[str, Any]] = {
     "lamp": make.ticket(subject_line="Lamp broken", type="incident", contact_id=CONTACT, tags=["a", "b"], topic="lamps"),
     "sofa": make.ticket(subject_line="Sofa late", priority="urgent", opened_at="2026-02-01T10:00:00Z", channel="phone"),
