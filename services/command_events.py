@@ -101,4 +101,4 @@ def dead() -> None:
 
 
 def _print_event(event: dict[str, Any]) -> None:
-    console.print(f"{event['recordedtime']}  {event['type']:<40} {event['subject']}  #{event['sequence']}", highlight=False)
+    typer.echo(f"{event['recordedtime']}  {event['type']:<40} {event['subject']}  #{event['sequence']}")  # one line, also in a pipe

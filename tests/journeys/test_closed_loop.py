@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.journeys.company import fresh_folder, started
-from tests.journeys.loop import STORY, Loop, check_round, walk_round
+from tests.journeys.company import fresh_folder, started, wait_until
+from tests.journeys.loop import SECONDS, STORY, Loop, check_round, walk_round
 from tests.mail_sink import MailSink, sink_beside
 
 
@@ -25,6 +25,7 @@ def loop(sink: MailSink) -> Iterator[Loop]:
         with (folder / "tail.log").open("w") as log, subprocess.Popen(command, cwd=folder, text=True, stdout=log) as tail:
             try:
                 seen = walk_round(company, key, sink)
+                wait_until(lambda: STORY[-2] in (folder / "tail.log").read_text(), seconds=SECONDS)
             finally:
                 tail.terminate()
         seen.told = (folder / "tail.log").read_text()

@@ -16,7 +16,8 @@ from tests.mail_sink import MailSink, sink_beside
 
 def check(walked: Walked) -> None:
     """What every Mitra must have answered, however it runs."""
-    assert walked.sequences(f"contact/{walked.contact['id']}") == [("contacts.contact.created.v1", 1)]
+    told = [("contacts.contact.created.v1", 1), ("contacts.contact.lifecycle_changed.v1", 2)]
+    assert walked.sequences(f"contact/{walked.contact['id']}") == told
     assert walked.sequences(f"order/{walked.order['id']}") == [("pipeline.order.placed.v1", 1), ("pipeline.order.refunded.v1", 2)]
     assert walked.value["revenue_to_date_minor"] == TOTAL_MINOR - 300
     assert walked.heard == [{name: value for name, value in event.items() if name != "seq"} for event in walked.journal]

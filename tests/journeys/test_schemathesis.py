@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.journeys.conftest import Company
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance"
-EXAMPLES = 15 if os.environ.get("CI") else 40
+EXAMPLES = 5 if os.environ.get("CI") else 40
 
 
 def test_whatever_is_sent_every_answer_is_documented_and_none_is_a_crash(company: Company) -> None:
@@ -26,6 +26,8 @@ def test_whatever_is_sent_every_answer_is_documented_and_none_is_a_crash(company
         str(EXAMPLES),
         "--exclude-operation-id",
         "events.stream",
+        "--exclude-operation-id",
+        "mailboxes.inbound",  # takes a mail as it is, which the tool cannot make; tests/tickets/test_mail.py does
         "--seed",
         "7",
         "--no-color",

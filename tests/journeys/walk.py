@@ -13,6 +13,8 @@ from tests.journeys.company import Company, wait_until
 
 TOTAL_MINOR = 9_800
 SECONDS = 60.0
+EVENTS = 4
+"""The contact and its order: created, placed, refunded, and that she is a customer now."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def walk(company: Company) -> Walked:
         order = _post(client, f"/v1/orders/{order['id']}/refund", {"amount_minor": 300})
         value = _await(client, f"/v1/customers/{contact['id']}/value", f"order/{order['id']}@{order['version']}")
         subjects = {f"contact/{contact['id']}", f"order/{order['id']}"}
-        wait_until(lambda: len(_journal(client, position, subjects)) == 3)
+        wait_until(lambda: len(_journal(client, position, subjects)) == EVENTS, seconds=SECONDS)
         return Walked(contact, order, value, _journal(client, position, subjects), _listen(client, position, subjects))
 
 
@@ -84,14 +86,14 @@ def _journal(client: httpx.Client, position: str, subjects: set[str]) -> list[di
 
 
 def _listen(client: httpx.Client, position: str, subjects: set[str]) -> list[dict[str, Any]]:
-    """The same three events as the stream tells them."""
+    """The same events as the stream tells them."""
     heard: list[dict[str, Any]] = []
     with client.stream("GET", "/v1/events/stream", headers={"Last-Event-ID": position}) as answer:
         for line in answer.raise_for_status().iter_lines():
             event = orjson.loads(line.removeprefix("data:")) if line.startswith("data:") else {}
             if event.get("subject") in subjects:
                 heard.append(event)
-            if len(heard) == 3:
+            if len(heard) == EVENTS:
                 break
     return heard
 
