@@ -9,7 +9,7 @@ import typer
 import uvloop
 from rich.console import Console
 
-from services import contract_files, logs, migrating, up
+from services import logs, up
 from services.application import deployable_of
 from services.command_events import events
 from services.manifests import ROOT, discover, get_manifest
@@ -90,6 +90,8 @@ def run_migrate() -> None:
 @app.command()
 def revision(service: Annotated[str, typer.Argument(help="a service, or kit")], message: str) -> None:
     """Write the next revision of a service's tables (or of the kit's) from the difference to its migrated database."""
+    from services import migrating  # Alembic: only who changes tables has a use for it
+
     with up.database_server(_settings()) as (settings, server):
         _run(up.prepare(settings, server))
         if service == "kit":
@@ -111,6 +113,8 @@ async def _first_starts(settings: Settings, url: str, demo: bool) -> None:
 @app.command()
 def contracts() -> None:
     """Write the JSON Schema of every event type and a sample of each new one; refuse a change that would break a reader."""
+    from services import contract_files
+
     try:
         written = contract_files.write([contract for manifest in discover() for contract in manifest.contracts])
     except contract_files.ContractBroken as error:

@@ -18,7 +18,6 @@ from services.application import deployable_of
 from services.bus.opening import is_kafka
 from services.client import note
 from services.manifests import Manifest, discover
-from services.migrating import migrate
 from services.serving import free_port
 from services.settings import Settings
 from services.tokens import make_key_pair
@@ -63,6 +62,8 @@ def running_settings(settings: Settings) -> Settings:
 
 async def prepare(settings: Settings, server: embedded.Server | None) -> None:
     """Make key pairs, roles and databases (where a superuser's address is known), tables and topics, where they are missing."""
+    from services.migrating import migrate  # Alembic, which the processes that serve and work have no use for
+
     manifests = discover(settings.services_path)
     for manifest in manifests:
         make_key_pair(settings.keys_folder, deployable_of(manifest))
