@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 import structlog
@@ -29,13 +29,15 @@ from services.jobs import Work, arm
 from services.mail import MailRefused, MailUnavailable, MailUncertain
 from services.tokens import KeyPairs
 
-from .composing import Composer
 from .ledger import handed_row, ledger_row, put_back, take_from_queue, write_sends
 from .models import QueuedSend
 from .providers import Provider, open_provider
 from .queries import count_of_campaign, count_of_sender, count_recipients
 from .rules import decide_allowance
 from .sifting import Mail, sift
+
+if TYPE_CHECKING:
+    from .composing import Composer
 
 log = structlog.get_logger()
 
@@ -90,6 +92,8 @@ async def _send_on(session: AsyncSession, campaign: Campaign, work: Work) -> tim
     if parts["sender"].status == "blocked":
         await course.pause_campaign(session, campaign.id, Reason(reason_code="sender_blocked"))
         return None
+    from .composing import Composer  # with it comes Liquid, which a worker at rest has no use for
+
     settings = work.settings
     secret = KeyPairs.load(settings.keys_folder, DEPLOYABLE).link_secret()
     composer = Composer(work.tenant_id, campaign, parts["template"], parts["sender"], settings.door, secret, work.clock)
@@ -107,7 +111,7 @@ async def _send_on(session: AsyncSession, campaign: Campaign, work: Work) -> tim
 class Lot:
     """All that sending one slice of a campaign takes."""
 
-    composer: Composer
+    composer: "Composer"
     resolver: ContactResolver
     provider: Provider
     work: Work

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,16 +10,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from campaigns_svc.campaigns.models import Campaign
 from campaigns_svc.suppressions.hashing import Hasher
 from campaigns_svc.suppressions.queries import find_barred
-from campaigns_svc.templates.rendering import BrokenTemplate, MissingVariable
+from campaigns_svc.templates.values import BrokenTemplate, MissingVariable
 from services.contact_resolver import ResolvedContact
 from services.events.campaigns import SkipReason
 from services.references import find_consents, find_references
 
-from .composing import Composer
 from .ledger import claim_recipients, ledger_row, take_from_queue, write_sends
 from .models import QueuedSend
 from .queries import count_sent, find_used_addresses
 from .rules import Standing, decide_skip, find_consent
+
+if TYPE_CHECKING:
+    from .composing import Composer
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Mail:
 
 
 async def sift(
-    session: AsyncSession, composer: Composer, queued: Sequence[QueuedSend], contacts: Mapping[UUID, ResolvedContact], *, hasher: Hasher
+    session: AsyncSession, composer: "Composer", queued: Sequence[QueuedSend], contacts: Mapping[UUID, ResolvedContact], *, hasher: Hasher
 ) -> list[Mail]:
     """Claim those of `queued` who may be written to, and skip the others in the ledger, all in the running transaction."""
     campaign = composer.campaign
@@ -61,7 +64,7 @@ async def sift(
 
 
 def _write(
-    composer: Composer, queued: QueuedSend, standing: Standing, contact: ResolvedContact | None, lifecycle: str | None
+    composer: "Composer", queued: QueuedSend, standing: Standing, contact: ResolvedContact | None, lifecycle: str | None
 ) -> Mail | SkipReason:
     """The mail to a recipient, or why there is none."""
     reason = decide_skip(standing)

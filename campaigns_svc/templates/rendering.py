@@ -8,16 +8,9 @@ from liquid import BoundTemplate, Environment
 from liquid.exceptions import LiquidError, UndefinedError
 from liquid.undefined import FalsyStrictUndefined
 
-Values = Mapping[str, object]
+from .values import BrokenTemplate, MissingVariable, Values
+
 MOST_SUBJECT = 300
-
-
-class MissingVariable(Exception):
-    """The words need a value that there is not."""
-
-
-class BrokenTemplate(Exception):
-    """The words are no Liquid, or ask for more work than a mail may take; says what is wrong."""
 
 
 class _Limited(Environment):

@@ -5,7 +5,8 @@ from typing import Protocol
 
 from services.errors import Invalid, WrongState, invalid_field
 
-from .rendering import BrokenTemplate, MissingVariable, Rendered, Values, Words, parse_words
+from .rendering import Rendered, Words, parse_words
+from .values import BrokenTemplate, MissingVariable, Values
 
 TRANSITIONS = {"publish": {"draft": "published"}, "retire": {"published": "retired"}}
 CONTACT_VARIABLES = ("given_name", "family_name", "display_name", "language", "country")

@@ -11,7 +11,7 @@ from services.events.campaigns import Channel, TemplateState
 from services.wire import NO_NUL, Input, Output, ShortText
 
 from . import rules
-from .rendering import Values
+from .values import Values
 
 
 def _sound(names: list[str]) -> list[str]:

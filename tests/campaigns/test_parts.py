@@ -10,7 +10,8 @@ from sqlalchemy import insert
 from campaigns_svc.senders import rules as senders
 from campaigns_svc.suppressions.hashing import hasher_of
 from campaigns_svc.templates import rules as templates
-from campaigns_svc.templates.rendering import BrokenTemplate, MissingVariable, parse_words
+from campaigns_svc.templates.rendering import parse_words
+from campaigns_svc.templates.values import BrokenTemplate, MissingVariable
 from services.errors import WrongState
 from services.references import ConsentReference, ContactReference
 from services.settings import Settings
