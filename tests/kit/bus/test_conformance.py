@@ -123,7 +123,7 @@ async def test_offsets_have_no_gap_and_keys_keep_their_order_under_four_writers(
     position, seen = 0, list[Received]()
     writers = asyncio.gather(*(write(writer) for writer in range(4)))
     while len(seen) < 4 * 80:
-        records = await reader.read({(topic, 0): position}, limit=7, wait_seconds=5.0)
+        records = await reader.read({(topic, 0): position}, limit=7, wait_seconds=60.0)
         assert records, "the writers stopped early"
         assert [record.offset for record in records] == list(range(position, position + len(records)))
         position += len(records)
