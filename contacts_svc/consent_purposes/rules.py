@@ -23,11 +23,6 @@ class KeyIsFixed(Conflict):
     code = "key_fixed"
 
 
-def unique(values: list[Any]) -> list[Any]:
-    """Each value once, in the order of their first coming."""
-    return list(dict.fromkeys(values))
-
-
 def worded(present: Sequence[Wording], language: str, text: str, *, at: datetime) -> list[Wording]:
     """The wordings with `text` as the newest version in `language`; as they are where it is the newest already. Raises Invalid."""
     newest = _newest(present, language)

@@ -6,17 +6,16 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints
 
 from contacts_svc.contacts.schemas import LanguageTag
-from services.contracts import ExternalId, Label
+from services.contracts import Label
 from services.events.contacts import ConsentPurposeState, WordingVersion
-from services.wire import NO_NUL, Input
+from services.wire import NO_NUL, ExternalIds, Input, distinct
 
-from .rules import MOST_WORDINGS, unique
+from .rules import MOST_WORDINGS
 
 PurposeKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Channel = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-Channels = Annotated[list[Channel], Field(min_length=1, max_length=20), AfterValidator(unique)]
+Channels = Annotated[list[Channel], Field(min_length=1, max_length=20), AfterValidator(distinct)]
 WordingText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000, pattern=NO_NUL)]
-ExternalIds = Annotated[list[ExternalId], Field(max_length=20), AfterValidator(unique)]
 
 
 class NewWording(Input):

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from services.contracts import Amount, Bps, Code, ExternalId, Tag
 from services.events.contacts import ContactKind, ContactRole, ContactState
-from services.wire import NO_NUL, Input, Output, ShortText
+from services.wire import NO_NUL, ExternalIds, Input, Output, ShortText, distinct
 
 from . import normal_forms
 from .rules import BLANK, MOST_ENTRIES
@@ -19,10 +19,6 @@ from .rules import BLANK, MOST_ENTRIES
 
 def _nfc(value: object) -> object:
     return unicodedata.normalize("NFC", value.strip()) if isinstance(value, str) else value
-
-
-def _unique(values: list[Any]) -> list[Any]:
-    return list(dict.fromkeys(values))
 
 
 def _sorted_set(values: list[str]) -> list[str]:
@@ -57,10 +53,9 @@ CurrencyCode = Annotated[str, StringConstraints(max_length=3), _in_normal_form(n
 ZoneName = Annotated[str, StringConstraints(max_length=64), _in_normal_form(normal_forms.time_zone, "zone")]
 Website = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), _in_normal_form(normal_forms.website, "website")]
 PhoneText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=NO_NUL)]
-Tags = Annotated[list[Annotated[Tag, BeforeValidator(_nfc)]], Field(max_length=50), AfterValidator(_unique)]
+Tags = Annotated[list[Annotated[Tag, BeforeValidator(_nfc)]], Field(max_length=50), AfterValidator(distinct)]
 Roles = Annotated[list[ContactRole], Field(max_length=20), AfterValidator(_sorted_set)]
-Texts = Annotated[list[ShortText], Field(max_length=50), AfterValidator(_unique)]
-ExternalIds = Annotated[list[ExternalId], Field(max_length=MOST_ENTRIES), AfterValidator(_unique)]
+Texts = Annotated[list[ShortText], Field(max_length=50), AfterValidator(distinct)]
 
 
 class Email(Input):

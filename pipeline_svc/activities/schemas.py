@@ -1,28 +1,19 @@
 """The wire shapes of activities."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from services.contracts import Instant
 from services.events.pipeline_activities import About, ActivityKind, ActivityState, Direction, InitiatedBy, Purpose
-from services.wire import Input, LongText, ShortText
+from services.wire import Input, LongText, ShortText, absent, distinct
 
 MAX_CONTACTS = 50
 
 
-def _distinct(values: list[Any]) -> list[Any]:
-    return list(dict.fromkeys(values))
-
-
-def _absent() -> Any:
-    """Stands for a field of a patch that was not sent; it is never read."""
-    return None
-
-
-ContactIds = Annotated[list[UUID], Field(max_length=MAX_CONTACTS), AfterValidator(_distinct)]
+ContactIds = Annotated[list[UUID], Field(max_length=MAX_CONTACTS), AfterValidator(distinct)]
 
 
 class Times(Input):
@@ -51,16 +42,16 @@ class ActivityCreate(Times):
 class ActivityPatch(Input):
     """What may be changed of an activity; its times are changed by the verb reschedule."""
 
-    kind: ActivityKind = Field(default_factory=_absent)
-    subject: ShortText = Field(default_factory=_absent)
+    kind: ActivityKind = Field(default_factory=absent)
+    subject: ShortText = Field(default_factory=absent)
     outcome: LongText | None = None
     notes: LongText | None = None
-    contact_ids: ContactIds = Field(default_factory=_absent)
+    contact_ids: ContactIds = Field(default_factory=absent)
     about: About | None = None
     owner_id: UUID | None = None
-    direction: Direction = Field(default_factory=_absent)
-    initiated_by: InitiatedBy = Field(default_factory=_absent)
-    purpose: Purpose = Field(default_factory=_absent)
+    direction: Direction = Field(default_factory=absent)
+    initiated_by: InitiatedBy = Field(default_factory=absent)
+    purpose: Purpose = Field(default_factory=absent)
     campaign_id: UUID | None = None
 
 

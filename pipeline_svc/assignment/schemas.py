@@ -6,10 +6,9 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from pipeline_svc.orders.schemas import ExternalIds
 from services.events.pipeline_assignment import Assignable, AssignmentRuleState, Strategy
 from services.events.pipeline_opportunities import AssignmentReason
-from services.wire import Input, Output
+from services.wire import ExternalIds, Input, Output
 
 MOST_IN_A_RUN = 500
 FilterText = Annotated[str, StringConstraints(max_length=2048)]

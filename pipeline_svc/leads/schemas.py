@@ -1,30 +1,24 @@
 """The wire shapes of leads."""
 
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline_svc.opportunities.schemas import OpportunityRead
-from pipeline_svc.orders.schemas import ExternalIds, KnownCurrency, Minor, Moment
+from pipeline_svc.orders.schemas import KnownCurrency, Minor, Moment
 from services.contracts import Bps, Instant
 from services.events.pipeline_leads import LeadSource, LeadState
-from services.wire import Input, LongText, Output, ShortText
-
-
-def _absent() -> Any:
-    """Stands for a field of a patch that was not sent; it is never read."""
-    return None
+from services.wire import ExternalIds, Input, LongText, Output, ShortText, absent
 
 
 class LeadPatch(Input):
     """What may be changed of a lead; its status and its owner are changed by verbs."""
 
-    contact_id: UUID = Field(default_factory=_absent)
+    contact_id: UUID = Field(default_factory=absent)
     organization_id: UUID | None = None
-    source: LeadSource = Field(default_factory=_absent)
+    source: LeadSource = Field(default_factory=absent)
     form_submission_id: UUID | None = None
     campaign_id: UUID | None = None
     interest: LongText | None = Field(None, description="kept here; never part of an event")

@@ -1,29 +1,20 @@
 """The wire shapes of opportunities."""
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from pipeline_svc.orders.schemas import Description, ExternalIds, KnownCurrency, Minor, Moment, Quantity, Tags
+from pipeline_svc.orders.schemas import Description, KnownCurrency, Minor, Moment, Quantity
 from services.contracts import Bps, Code, Instant, Number
 from services.events.pipeline_opportunities import Channel, Interval, OpportunityState, SplitKind
-from services.wire import Input, Output, ShortText
+from services.wire import ExternalIds, Input, Output, ShortText, Tags, absent, distinct
 
 MOST_AT_ONCE = 500
 
 
-def _distinct(values: list[Any]) -> list[Any]:
-    return list(dict.fromkeys(values))
-
-
-def _absent() -> Any:
-    """Stands for a field that was not sent; it is never read."""
-    return None
-
-
-Ids = Annotated[list[UUID], Field(max_length=50), AfterValidator(_distinct)]
+Ids = Annotated[list[UUID], Field(max_length=50), AfterValidator(distinct)]
 
 
 class ContactRoleWrite(Input):
@@ -49,7 +40,7 @@ class AssignmentReasonWrite(Input):
     number: Number | None = None
 
 
-ContactRoles = Annotated[list[ContactRoleWrite], Field(max_length=50), AfterValidator(_distinct)]
+ContactRoles = Annotated[list[ContactRoleWrite], Field(max_length=50), AfterValidator(distinct)]
 Splits = Annotated[list[SplitWrite], Field(max_length=50)]
 
 
@@ -131,7 +122,7 @@ class Reopen(Moment):
 class Assign(Input):
     """Who follows it from now on, and why."""
 
-    owner_id: UUID = Field(default_factory=_absent, description="default: whom the active assignment rules name")
+    owner_id: UUID = Field(default_factory=absent, description="default: whom the active assignment rules name")
     reasons: Annotated[list[AssignmentReasonWrite], Field(max_length=20)] = []
 
 

@@ -1,16 +1,16 @@
 """The wire shapes of orders."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.contracts import Code, Currency, ExternalId, Instant, Label, Tag, nfc
+from services.contracts import Code, Currency, Instant, Label, nfc
 from services.events.pipeline import OrderLine, OrderState
 from services.money import DIGITS, MOST_MINOR
-from services.wire import Input
+from services.wire import ExternalIds, Input, Tags, absent
 
 MAX_LINES = 1_000
 BornAs = Literal["draft", "placed"]
@@ -22,22 +22,11 @@ def _known_currency(code: str) -> str:
     return code
 
 
-def _distinct(values: list[Any]) -> list[Any]:
-    return list(dict.fromkeys(values))
-
-
-def _absent() -> Any:
-    """Stands for a field of a patch that was not sent; it is never read."""
-    return None
-
-
 Minor = Annotated[int, Field(strict=True, ge=0, le=MOST_MINOR, description="minor units of the order's currency")]
 Quantity = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
 LineNo = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 KnownCurrency = Annotated[Currency, AfterValidator(_known_currency)]
 Description = Annotated[str, StringConstraints(max_length=1_000, pattern=r"^[^\x00]*$"), BeforeValidator(nfc)]
-Tags = Annotated[list[Tag], Field(max_length=50), AfterValidator(_distinct)]
-ExternalIds = Annotated[list[ExternalId], Field(max_length=20), AfterValidator(_distinct)]
 
 
 class OrderLineWrite(Input):
@@ -99,10 +88,10 @@ class OrderCreate(Input):
 class OrderPatch(Input):
     """What may be changed of an order before it is completed. `lines` replaces the whole list."""
 
-    contact_id: UUID = Field(default_factory=_absent)
-    number: Code = Field(default_factory=_absent)
-    placed_at: Instant = Field(default_factory=_absent, description="the right instant of an order that is placed")
-    lines: Lines = Field(default_factory=_absent)
+    contact_id: UUID = Field(default_factory=absent)
+    number: Code = Field(default_factory=absent)
+    placed_at: Instant = Field(default_factory=absent, description="the right instant of an order that is placed")
+    lines: Lines = Field(default_factory=absent)
     channel: Code | None = None
     call_id: UUID | None = None
     opportunity_id: UUID | None = None
@@ -110,9 +99,9 @@ class OrderPatch(Input):
     campaign_id: UUID | None = None
     referral_code: Code | None = None
     owner_id: UUID | None = None
-    is_test: bool = Field(default_factory=_absent)
-    tags: Tags = Field(default_factory=_absent)
-    external_ids: ExternalIds = Field(default_factory=_absent)
+    is_test: bool = Field(default_factory=absent)
+    tags: Tags = Field(default_factory=absent)
+    external_ids: ExternalIds = Field(default_factory=absent)
 
 
 class Moment(Input):

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from pipeline_svc.orders.schemas import ExternalIds, KnownCurrency
+from pipeline_svc.orders.schemas import KnownCurrency
 from services.contracts import Bps, Code, Label
 from services.events.pipeline_catalogue import PipelineState, StageKind
-from services.wire import Input
+from services.wire import ExternalIds, Input, distinct
 
 GatedField = Literal[
     "contact_id",
@@ -30,10 +30,6 @@ GatedField = Literal[
 """What a gate may ask of an opportunity: that the field is not empty (and no amount 0)."""
 
 
-def _distinct(values: list[str]) -> list[str]:
-    return list(dict.fromkeys(values))
-
-
 class StageWrite(Input):
     """A stage; `key` says which it is when the list is written again."""
 
@@ -41,9 +37,9 @@ class StageWrite(Input):
     name: Label
     kind: StageKind = "open"
     probability_bps: Bps | None = Field(None, description="needed where the kind is open; 10000 where won, 0 where lost")
-    required_fields: Annotated[list[GatedField], Field(max_length=20), AfterValidator(_distinct)] = []
+    required_fields: Annotated[list[GatedField], Field(max_length=20), AfterValidator(distinct)] = []
     rotting_days: Annotated[int, Field(ge=1, le=3_650)] | None = Field(None, description="of an open stage: longer in it is stalled")
-    allowed_roles: Annotated[list[Code], Field(max_length=50), AfterValidator(_distinct)] = Field(
+    allowed_roles: Annotated[list[Code], Field(max_length=50), AfterValidator(distinct)] = Field(
         [], description="whose roles may bring an opportunity here; empty: everybody's"
     )
 

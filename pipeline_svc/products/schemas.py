@@ -6,10 +6,10 @@ from typing import Annotated
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from pipeline_svc.orders.schemas import ExternalIds, KnownCurrency, Minor
+from pipeline_svc.orders.schemas import KnownCurrency, Minor
 from services.contracts import Bps, Code, Label
 from services.events.pipeline_catalogue import ProductKind, ProductState
-from services.wire import Input
+from services.wire import ExternalIds, Input
 
 Months = Annotated[int, Field(ge=0, le=1_200)]
 Rank = Annotated[int, Field(ge=0, le=1_000_000)]

@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-from pipeline_svc.orders.schemas import ExternalIds
 from services.contracts import Label
 from services.events.pipeline_catalogue import ReasonKind, ReasonState
-from services.wire import Input
+from services.wire import ExternalIds, Input
 
 
 class ReasonCreate(Input):

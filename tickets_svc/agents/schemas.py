@@ -10,8 +10,7 @@ from pydantic_core import PydanticCustomError
 from services.contracts import Language
 from services.events import tickets_desk as events
 from services.events.tickets_desk import AgentState, Presence
-from services.wire import Input
-from tickets_svc.tickets.schemas import ExternalIds, absent
+from services.wire import ExternalIds, Input, absent
 
 
 class Skill(events.Skill, Input):

@@ -8,8 +8,7 @@ from pydantic import Field, StringConstraints
 
 from services.contracts import Label
 from services.events.tickets_messages import MailboxState
-from services.wire import Input
-from tickets_svc.tickets.schemas import ExternalIds, absent
+from services.wire import ExternalIds, Input, absent
 
 Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,19}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){1,8}$")]
 """A local part of at most 20 characters, so that `+` and the token of a ticket have room in the 64 that mail allows."""

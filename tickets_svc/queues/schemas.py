@@ -8,8 +8,7 @@ from pydantic import Field
 
 from services.contracts import Label
 from services.events.tickets_desk import PullOrder, QueueState
-from services.wire import Input
-from tickets_svc.tickets.schemas import ExternalIds, absent
+from services.wire import ExternalIds, Input, absent
 
 MINUTES_OF_A_YEAR = 525_600
 Tier = Annotated[int, Field(strict=True, ge=0, le=100)]

@@ -11,10 +11,9 @@ from services.contracts import Label
 from services.events import tickets_routing as events
 from services.events.tickets import AssignmentReason
 from services.events.tickets_routing import RoutingRuleState, Strategy
-from services.wire import Input, Output
+from services.wire import ExternalIds, Input, Output, absent
 from tickets_svc.agents.schemas import Skills
 from tickets_svc.queues.schemas import Minutes
-from tickets_svc.tickets.schemas import ExternalIds, absent
 
 Position = Annotated[int, Field(strict=True, ge=0, le=1_000_000, description="rules are gone through from the lowest")]
 FilterText = Annotated[str, Field(max_length=2_048, description="over ticket and customer, as docs/filter-language.md says; empty: all")]

@@ -1,27 +1,18 @@
 """The wire shapes of tickets."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from services.contracts import Code, ExternalId, Instant, Label, Tag
+from services.contracts import Code, Instant, Label
 from services.events import tickets as events
 from services.events.tickets import TicketChannel, TicketPriority, TicketState, TicketType
-from services.wire import Input, ShortText
+from services.wire import ExternalIds, Input, ShortText, Tags, absent, distinct
 
 MAX_ITEMS = 50
-
-
-def _distinct(values: list[Any]) -> list[Any]:
-    return list(dict.fromkeys(values))
-
-
-def absent() -> Any:
-    """Stands for a field of a patch that was not sent; it is never read."""
-    return None
 
 
 class TicketLink(events.TicketLink, Input):
@@ -53,10 +44,8 @@ def _numbered_once(items: list[ChecklistItem]) -> list[ChecklistItem]:
     return items
 
 
-Tags = Annotated[list[Tag], Field(max_length=MAX_ITEMS), AfterValidator(_distinct)]
-ExternalIds = Annotated[list[ExternalId], Field(max_length=20), AfterValidator(_distinct)]
-Watchers = Annotated[list[UUID], Field(max_length=MAX_ITEMS), AfterValidator(_distinct)]
-Links = Annotated[list[TicketLink], Field(max_length=MAX_ITEMS), AfterValidator(_distinct)]
+Watchers = Annotated[list[UUID], Field(max_length=MAX_ITEMS), AfterValidator(distinct)]
+Links = Annotated[list[TicketLink], Field(max_length=MAX_ITEMS), AfterValidator(distinct)]
 Checklist = Annotated[list[ChecklistItem], Field(max_length=MAX_ITEMS), AfterValidator(_numbered_once)]
 
 
