@@ -3,7 +3,8 @@
 from fastapi import APIRouter
 
 from campaigns_svc.campaigns import course
-from campaigns_svc.confirmations import operations as confirmations
+from campaigns_svc.confirmations.operations import ASK
+from campaigns_svc.confirmations.sending import ask
 from campaigns_svc.consumers import HANDLERS
 from campaigns_svc.sends import sending, starting
 from services.events import campaigns as events
@@ -87,5 +88,6 @@ manifest = Manifest(
     ],
     consumes=["crm.contacts", "crm.pipeline", "crm.analytics", "crm.platform"],
     handlers=HANDLERS,
-    jobs={course.START: starting.start, course.SEND: sending.send, confirmations.ASK: confirmations.ask},
+    fail_points=sending.FAIL_POINTS,
+    jobs={course.START: starting.start, course.SEND: sending.send, ASK: ask},
 )

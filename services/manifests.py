@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from services.contracts import Event, topic_of
 from services.deliveries import Handlers
+from services.failpoints import POINTS
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -44,7 +45,8 @@ class Manifest:
     (`/v1/consents/links/`). What the gateway has more: `across`, routers that speak of the nouns of all services, made from their
     manifests; `front`, the ASGI application before all others, made from the applications that run in this process and the settings; and
     `first_start`, called by `mitra up` with the settings, the address of the front and whether a demo company is wanted, once everything
-    is ready. `commands` are groups that the service adds to the `mitra` command.
+    is ready. `commands` are groups that the service adds to the `mitra` command. `fail_points` are the names at
+    which a test may have its processes die, beside those of the kit.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Manifest:
     nouns: Sequence[Noun]
     routers: "Callable[[], Sequence[APIRouter]]"
     public: Sequence[str] = ()
+    fail_points: Sequence[str] = ()
     contracts: Sequence[type[Event]] = ()
     consumes: Sequence[str] = ()
     handlers: Handlers = field(default_factory=dict)
@@ -117,3 +120,8 @@ def get_manifest(name: str, services_path: str = "") -> Manifest:
         if manifest.name == name:
             return manifest
     raise LookupError(f"there is no service {name!r}; there are {', '.join(m.name for m in manifests)}")
+
+
+def fail_points_of(manifests: Sequence[Manifest]) -> tuple[str, ...]:
+    """Every name at which a process of these services can be told to die."""
+    return (*POINTS, *(name for manifest in manifests for name in manifest.fail_points))

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from services import failpoints, memory
 from services.application import create_app
-from services.manifests import Manifest
+from services.manifests import Manifest, fail_points_of
 from services.settings import Settings
 
 PARENT_LOOK_SECONDS = 1.0
@@ -29,7 +29,7 @@ def build_application(manifests: Sequence[Manifest], settings: Settings) -> ASGI
 
 async def serve(manifests: Sequence[Manifest], settings: Settings, *, host: str, port: int) -> None:
     """Answer HTTP at host:port until the process is told to stop."""
-    failpoints.arm(settings.fail_points, seed=settings.fail_seed)
+    failpoints.arm(settings.fail_points, seed=settings.fail_seed, known=fail_points_of(manifests))
     application = build_application(manifests, settings)
     memory.set_apart_what_is_loaded()
     config = uvicorn.Config(

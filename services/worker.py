@@ -15,7 +15,7 @@ from services.consumer import Consumer, topics_of
 from services.database import Database
 from services.health import answering
 from services.jobs import JobRunner
-from services.manifests import Manifest, consumed_topics, discover
+from services.manifests import Manifest, consumed_topics, discover, fail_points_of
 from services.relay import Relay
 from services.settings import Settings, plain_url
 from services.watchdog import watch
@@ -71,15 +71,20 @@ async def open_workers(manifests: Sequence[Manifest], settings: Settings, *, clo
 
 
 async def work(manifests: Sequence[Manifest], settings: Settings, *, host: str = "", port: int | None = None) -> None:
-    """Run the workers of `manifests` until cancelled or told to stop by SIGTERM; with a `port`, say there whether they are ready."""
-    failpoints.arm(settings.fail_points, seed=settings.fail_seed)
+    """Run the workers of `manifests` until cancelled or told to stop; with a `port`, say there whether they are ready.
+
+    Ctrl-C reaches a worker twice, as SIGINT from the terminal and as SIGTERM from `mitra up`: the second must not break off the
+    clean-up that the first began.
+    """
+    failpoints.arm(settings.fail_points, seed=settings.fail_seed, known=fail_points_of(manifests))
     memory.set_apart_what_is_loaded()
     async with AsyncExitStack() as stack:
         workers = await stack.enter_async_context(open_workers(manifests, settings))
         if port is not None:
             await stack.enter_async_context(answering(host, port, lambda: [part for worker in workers for part in worker.idle_parts()]))
         working = asyncio.create_task(_run(workers))
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, working.cancel)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, lambda: working.cancelling() or working.cancel())
         with contextlib.suppress(asyncio.CancelledError):
             await working
         let_go_if_cancelled()

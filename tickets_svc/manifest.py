@@ -50,6 +50,7 @@ manifest = Manifest(
     contracts=[*TICKET_EVENTS, *DESK_EVENTS, *MESSAGE_EVENTS, *ROUTING_EVENTS],
     consumes=["crm.contacts", "crm.analytics", "crm.platform"],
     handlers=HANDLERS,
+    fail_points=sending.FAIL_POINTS,
     jobs={
         "continue_ticket": movements.continue_when_due,
         "close_ticket": movements.close_when_due,

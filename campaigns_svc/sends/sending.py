@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+FAIL_POINTS = ("send.before_claim", "send.after_claim", "send.after_accept", "send.before_record", "send.after_record")
+
 CLAIM = 50
 SLICE_SECONDS = 5.0
 SKIPPED_AT_ONCE = 2_000

@@ -22,9 +22,9 @@ from sqlalchemy import select
 
 from campaigns_svc.campaigns.models import Campaign
 from campaigns_svc.sends.models import QueuedSend, Send
+from campaigns_svc.sends.sending import FAIL_POINTS
 from services import embedded, provisioning, up
 from services.database import Database
-from services.failpoints import SEND_POINTS
 from services.references import ContactReference
 from services.settings import Settings
 from services.up import environment
@@ -32,7 +32,7 @@ from tests.chaos.mailing import Company, found, mail_server
 from tests.chaos.processes import AT_RANDOM
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PROBABILITY = dict.fromkeys(SEND_POINTS, 0.4) | {"send.after_accept": 0.01}
+PROBABILITY = dict.fromkeys(FAIL_POINTS, 0.4) | {"send.after_accept": 0.01}
 
 
 @dataclass
@@ -85,7 +85,7 @@ async def run(recipients: int, kills: int, seed: int, *, say: Callable[[str], No
 
 async def _under_kills(under: Kills, kills: int, *, say: Callable[[str], None]) -> Verdict:
     verdict = Verdict()
-    points = [*SEND_POINTS, AT_RANDOM]
+    points = [*FAIL_POINTS, AT_RANDOM]
     under.dice.shuffle(points)
     began = time.perf_counter()
     for number in range(kills):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from services import failpoints
+from services.manifests import discover
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,5 +55,6 @@ def test_a_point_that_is_not_armed_does_nothing() -> None:
 
 
 def test_every_point_is_reached_somewhere_and_none_that_is_not_listed() -> None:
-    sources = "\n".join(path.read_text() for path in (ROOT / "services").rglob("*.py"))
-    assert set(re.findall(r'\breach\("([a-z_.]+)"\)', sources)) == set(failpoints.POINTS)
+    for folder, listed in [("services", failpoints.POINTS), *((manifest.package, manifest.fail_points) for manifest in discover())]:
+        sources = "\n".join(path.read_text() for path in (ROOT / folder).rglob("*.py"))
+        assert set(re.findall(r'\breach\("([a-z_.]+)"\)', sources)) == set(listed), folder

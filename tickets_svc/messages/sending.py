@@ -24,39 +24,50 @@ from .queries import find_last_received
 
 log = structlog.get_logger()
 DEPLOYABLE = "tickets_svc"
+FAIL_POINTS = ("reply.after_claim", "reply.after_accept")
 SOON, LATER = timedelta(seconds=30), timedelta(minutes=5)
 NO_ADDRESS = 0
 
 
 async def send_reply(session: AsyncSession, work: Work) -> None:
     """The job: hand one reply to the mail server. Contacts or the server away: it waits. What was claimed before stays unknown."""
-    key = {"tenant_id": work.tenant_id, "message_id": UUID(work.key)}
-    queued = await session.get(MailOut, key, with_for_update=True)
-    if queued is None or queued.state not in ("queued", "claimed"):
+    queued = await _lock(session, work)
+    if queued is None:
         return
     if queued.state == "claimed":  # by a worker that died: whether the mail went out, nobody knows
         queued.state = "unknown"
         await session.flush()
         return
-    message = await session.get(Message, queued.message_id, with_for_update=True)
-    assert message is not None
     if not work.settings.smtp_url:
         await arm(session, SEND, work.key, run_at=now(session) + LATER)
         return
+    await session.commit()  # contacts is asked with nothing locked
     try:
-        address = await _address(session, message, work)
+        address = await _address(session, queued.message_id, work)
     except ContactsDown as down:
         log.warning("reply_waits", message_id=work.key, reason=str(down))
         await arm(session, SEND, work.key, run_at=now(session) + SOON)
         return
+    queued = await _lock(session, work)
+    if queued is None or queued.state != "queued":
+        return
+    message = await session.get_one(Message, queued.message_id, with_for_update=True, populate_existing=True)
     if address is None:
         await _end(session, queued, message, "failed", code=NO_ADDRESS)
     else:
         await _hand_over(session, queued, message, address, work)
 
 
-async def _address(session: AsyncSession, message: Message, work: Work) -> str | None:
+async def _lock(session: AsyncSession, work: Work) -> MailOut | None:
+    """The mail of this job, locked, as it is now; None where nothing is left to be done about it."""
+    key = {"tenant_id": work.tenant_id, "message_id": UUID(work.key)}
+    queued = await session.get(MailOut, key, with_for_update=True, populate_existing=True)
+    return queued if queued is not None and queued.state in ("queued", "claimed") else None
+
+
+async def _address(session: AsyncSession, message_id: UUID, work: Work) -> str | None:
     """Where the customer is written to just now: the address of the contact, or, of an unknown caller, whence the last mail came."""
+    message = await session.get_one(Message, message_id)
     if message.contact_id is None:
         last = await find_last_received(session, message.ticket_id)
         return last.sender_address if last else None
