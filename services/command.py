@@ -139,10 +139,13 @@ async def _with_parent(work: Coroutine[Any, Any, None], parent: int | None) -> N
     """Run `work`, and end with the process that started this one where it names itself."""
     running = asyncio.create_task(work)
     watching = asyncio.create_task(end_with_parent(parent)) if parent is not None else None
-    await asyncio.wait({running, watching} if watching else {running}, return_when=asyncio.FIRST_COMPLETED)
-    if running.done():
-        running.result()
-    running.cancel()
+    try:
+        await asyncio.wait({running, watching} if watching else {running}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
+    finally:  # the work ends in its own order before the loop breaks off whatever is left
+        running.cancel()
+        await asyncio.wait({running})
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ from services.tokens import make_key_pair
 ADDRESSES = "databases.json"
 READY_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 5.0
+STOP_SECONDS = 15.0
 
 
 class NotRunning(RuntimeError):
@@ -91,11 +92,16 @@ class Company:
             group.create_task(self._keep("work", ["work", "--all"], console))
 
     def stop(self) -> None:
-        """End both processes."""
+        """Tell both processes to end; one that has not after a while is killed, which loses nothing."""
+        if not self._stopping.is_set():
+            asyncio.get_running_loop().call_later(STOP_SECONDS, self._send, signal.SIGKILL)
         self._stopping.set()
+        self._send(signal.SIGTERM)
+
+    def _send(self, number: signal.Signals) -> None:
         for process in self.processes.values():
             if process.returncode is None:
-                process.send_signal(signal.SIGTERM)
+                process.send_signal(number)
 
     async def unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
         """Carry out `work`; break it off when `stop` is called, since nobody would answer it any more."""

@@ -1,6 +1,7 @@
 """The bus as a durable log in PostgreSQL: an offset is visible only after every lower one of its partition is."""
 
 import asyncio
+import contextlib
 import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ READ = """
 SELECT topic, partition, "offset", event FROM bus_record
 WHERE topic = $1 AND partition = $2 AND "offset" >= $3 ORDER BY "offset" LIMIT $4
 """
+CLOSE_SECONDS = 5.0
 
 
 class PostgresBus:
@@ -48,12 +50,14 @@ class PostgresBus:
         await self._learn_topics()
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back; one that is still held after a while is cut, so that a process always ends."""
         if self._look is not None:
             self._look.cancel()
             await asyncio.gather(self._look, return_exceptions=True)
         if self._pool is not None:
-            await self._pool.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self._pool.close()
 
     async def create_topics(self, topics: Sequence[str], *, partitions: int = 1) -> None:
         """Create what is missing of `topics`; a topic that is there keeps its partitions, and so every key its place."""

@@ -1,9 +1,12 @@
-"""`mitra up`: what is still to be done when it is told to stop is broken off."""
+"""`mitra up`: what is still to be done when it is told to stop is broken off, and a process that hangs does not keep it."""
 
 import asyncio
+import signal
+import sys
 
 import pytest
 
+from services import up
 from services.settings import Settings
 from services.up import Company
 
@@ -40,3 +43,17 @@ async def test_work_that_ends_is_waited_for_and_its_failure_is_not_swallowed() -
     assert done.is_set()
     with pytest.raises(LookupError, match="the demo company"):
         await company.unless_stopped(fail())
+
+
+async def test_a_process_that_does_not_end_when_told_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(up, "STOP_SECONDS", 0.1)
+    company = Company(Settings(), 8000)
+    deaf = "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); sys.stdin.read()"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", deaf, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    await process.stdout.readline()
+    company.processes["work"] = process
+    company.stop()
+    assert await process.wait() == -signal.SIGKILL

@@ -30,8 +30,11 @@ async def working(mitra: Mitra) -> AsyncIterator[tuple[asyncio.subprocess.Proces
         await process.wait()
 
 
+@pytest.mark.parametrize(
+    "told", [[signal.SIGTERM], [signal.SIGINT, signal.SIGTERM]], ids=["by its parent", "by the terminal and its parent"]
+)
 async def test_a_worker_says_when_it_is_ready_and_stops_in_order(
-    mitra: Mitra, working: tuple[asyncio.subprocess.Process, httpx.AsyncClient]
+    mitra: Mitra, working: tuple[asyncio.subprocess.Process, httpx.AsyncClient], told: list[signal.Signals]
 ) -> None:
     process, client = working
 
@@ -47,7 +50,8 @@ async def test_a_worker_says_when_it_is_ready_and_stops_in_order(
     assert (await client.get("/healthz")).json() == {"status": "ok"}
     await make(mitra, await mitra.new_tenant(), 3)
     await until(lambda: is_empty(mitra))
-    process.send_signal(signal.SIGTERM)
+    for number in told:
+        process.send_signal(number)
     assert await asyncio.wait_for(process.wait(), 30) == 0
 
 

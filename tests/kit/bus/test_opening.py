@@ -1,10 +1,15 @@
 """Which bus an address means, and how topics are made there."""
 
+import asyncio
+
+import asyncpg
 import pytest
 
+from services.bus import postgres
 from services.bus.opening import bus_at
 from services.bus.postgres import PostgresBus
 from services.bus.topics import Cluster, Topic, differences
+from services.settings import Settings, plain_url
 
 
 def test_the_scheme_of_an_address_decides() -> None:
@@ -37,3 +42,14 @@ def test_every_difference_of_a_topic_is_named() -> None:
         "crm.demo has retention.ms=604800000, not -1",
         "crm.demo has unclean.leader.election.enable=true, not false",
     ]
+
+
+async def test_a_log_is_left_even_while_a_connection_to_it_is_held(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "CLOSE_SECONDS", 0.1)
+    bus = PostgresBus(plain_url(settings.bus_url))
+    await bus.start()
+    held = await bus._connected().acquire()
+    async with asyncio.timeout(5):
+        await bus.close()
+    with pytest.raises(asyncpg.InterfaceError, match="released back to the pool"):
+        await held.execute("SELECT 1")
