@@ -22,7 +22,9 @@ from services import provisioning
 from services.embedded_files import EmbeddedServerError as EmbeddedServerError
 
 _PATIENCE = 60.0
-"""Seconds that a shutdown may take."""
+"""Seconds that a start waits for the server of an earlier one to end."""
+_STOP_SECONDS = 20.0
+"""Seconds that an orderly shutdown may take."""
 
 # log_min_messages: clients are told of their errors; in a log the values in them (a name, an address) would outlive an erasure.
 _SETTINGS = (
@@ -135,7 +137,7 @@ def _await_answer(question: list[str | Path], process: "subprocess.Popen[Any]", 
 def _end(process: "subprocess.Popen[Any]") -> None:
     process.send_signal(signal.SIGINT)
     try:
-        process.wait(_PATIENCE)
-    except subprocess.TimeoutExpired:  # immediate shutdown: the next start recovers
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:  # its last checkpoint waits for a slow disk: it stops at once, and the next start recovers
         process.send_signal(signal.SIGQUIT)
         process.wait()
