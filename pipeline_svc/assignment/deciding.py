@@ -101,14 +101,11 @@ def _record(piece: Piece, known: Mapping[UUID, ContactReference], consents: Mapp
 
 
 def _score(piece: Piece, known: Mapping[UUID, ContactReference]) -> rules.Score | None:
-    """P × value: the piece's own probability, or else that its contact buys within the horizon of the score."""
+    """P × value. A piece that says nothing of its own chance counts whole: lifetime value holds already that a customer may stay away."""
     reference = known.get(piece.contact_id) if piece.contact_id else None
     if reference is None or reference.lifetime_value_minor is None:
         return None
-    probability = piece.probability_bps
-    if probability is None:
-        probability = rules.ALL - (reference.churn_bps or 0)
-    return rules.Score(reference.lifetime_value_minor, probability)
+    return rules.Score(reference.lifetime_value_minor, rules.ALL if piece.probability_bps is None else piece.probability_bps)
 
 
 def _policy(rule: AssignmentRule) -> rules.Policy:

@@ -88,7 +88,7 @@ async def test_the_most_valuable_lead_goes_to_the_most_senior_with_room(mitra: M
     assert third["owner_id"] == ANN
     reasons = [{r["code"]: r["number"] for r in event.data["reasons"]} for event in (await mitra.outbox("pipeline"))[2:]]
     assert reasons == [
-        {"expected_value_minor": "81000", "lifetime_value_minor": "90000", "probability_bps": "9000", "seniority": "9", "open": "0"},
+        {"expected_value_minor": "90000", "lifetime_value_minor": "90000", "probability_bps": "10000", "seniority": "9", "open": "0"},
         {"expected_value_minor": "45000", "lifetime_value_minor": "90000", "probability_bps": "5000", "seniority": "1", "open": "0"},
         {"no_score": None, "least_loaded": "1"},
     ]
