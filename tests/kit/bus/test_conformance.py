@@ -41,9 +41,10 @@ async def open_bus(url: str) -> AsyncIterator[Open]:
     opened = list[Bus]()
 
     async def open_one() -> Bus:
-        opened.append(bus_at(url))
-        await opened[-1].start()
-        return opened[-1]
+        client = bus_at(url)
+        opened.append(client)
+        await client.start()
+        return client
 
     yield open_one
     for bus in opened:
@@ -106,6 +107,11 @@ async def test_a_topic_keeps_its_partitions_so_that_a_key_stays_where_it_is(bus:
     assert [record.partition for record in await read_all(bus, topic, 5)] == [0, 0]
 
 
+async def test_clients_that_are_opened_together_are_clients_of_their_own(open_bus: Open) -> None:
+    clients = await asyncio.gather(*(open_bus() for _ in range(4)))
+    assert len({id(client) for client in clients}) == 4
+
+
 async def test_four_clients_make_one_topic_together(open_bus: Open) -> None:
     name, clients = f"test.{uuid4()}", [await open_bus() for _ in range(4)]
     await asyncio.gather(*(client.create_topics([name, f"{name}.dead"]) for client in clients))
@@ -114,21 +120,21 @@ async def test_four_clients_make_one_topic_together(open_bus: Open) -> None:
 
 
 async def test_offsets_have_no_gap_and_keys_keep_their_order_under_four_writers(open_bus: Open, topic: str) -> None:
-    async def write(writer: int) -> None:
-        client = await open_bus()
+    async def write(client: Bus, writer: int) -> None:
         for start in range(0, 60, 3):
             await client.publish([*messages(topic, f"k{writer}", 3, start=start), *messages(topic, f"l{writer}", 1, start=start)])
 
-    reader = await open_bus()
+    reader, *clients = [await open_bus() for _ in range(5)]
     position, seen = 0, list[Received]()
-    writers = asyncio.gather(*(write(writer) for writer in range(4)))
-    while len(seen) < 4 * 80:
-        records = await reader.read({(topic, 0): position}, limit=7, wait_seconds=60.0)
-        assert records, "the writers stopped early"
-        assert [record.offset for record in records] == list(range(position, position + len(records)))
-        position += len(records)
-        seen += records
-    await writers
+    async with asyncio.TaskGroup() as writers:
+        for writer, client in enumerate(clients):
+            writers.create_task(write(client, writer))
+        while len(seen) < 4 * 80:
+            records = await reader.read({(topic, 0): position}, limit=7, wait_seconds=5.0)
+            assert records, "nothing arrived for five seconds"
+            assert [record.offset for record in records] == list(range(position, position + len(records)))
+            position += len(records)
+            seen += records
     by_key: dict[str, list[int]] = defaultdict(list)
     for record in seen:
         key, _, number = record.event.partition("#")
