@@ -18,8 +18,16 @@ help: ## This list
 run: $(INSTALLED) ## Everything on one machine, with a demo company the first time
 	$(BIN)/mitra up $(ARGS)
 
+PYTEST := $(BIN)/python -m pytest
+ELSEWHERE := --ignore=tests/architecture --ignore=tests/kit/test_migrations.py
+
+# First what shares the machine, then what measures time on it alone. pytest ends with 5 where a part has none of what ARGS= asks for, and
+# with 2 where it was interrupted.
 test: $(INSTALLED) ## All tests but those of `make check`, on two cores; ARGS= goes to pytest
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/architecture --ignore=tests/kit/test_migrations.py $(ARGS)
+	$(PYTEST) $(ELSEWHERE) -m "not alone" -n 2 --dist loadfile $(ARGS); shared=$$?; \
+	if [ $$shared -eq 2 ]; then exit 1; fi; \
+	$(PYTEST) $(ELSEWHERE) -m alone $(or $(ARGS),tests/chaos) -n 0; alone=$$?; \
+	case $$shared,$$alone in 0,0 | 0,5 | 5,0) ;; *) exit 1 ;; esac
 
 check: $(INSTALLED) ## Style, types, imports, architecture, and tables as their migrations make them
 	$(BIN)/ruff check
