@@ -17,6 +17,7 @@ from services.encoding import encode
 
 log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
+NO_PATH = "There is nothing at this path; /openapi.json names all paths there are"
 
 STATUS: dict[type[errors.Refusal], int] = {
     errors.Unauthenticated: 401,
@@ -144,6 +145,8 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return respond(errors.NotFound(NO_PATH), _request_id(request))
     code = HTTPStatus(error.status_code).name.lower()
     return _bare(request, error.status_code, code=code, detail=str(error.detail), headers=dict(error.headers or {}))
 

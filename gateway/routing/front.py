@@ -147,7 +147,7 @@ class Front:
         elif path == "/openapi.json":
             await _send_json(200, await self._get_document(), incoming, scope, receive, send)
         else:
-            raise NotFound("There is nothing at this path; /openapi.json names all paths there are")
+            raise NotFound(problems.NO_PATH)
 
     async def _ask_readiness(self) -> tuple[int, bytes]:
         """Ready means: every application in this process says so, and every service elsewhere too."""

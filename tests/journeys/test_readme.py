@@ -1,4 +1,4 @@
-"""A newcomer follows the README to the letter, in a fresh clone: every command gives what is printed."""
+"""A newcomer follows the README, and the how-to that goes on from it, in a fresh clone: every command gives what is printed."""
 
 import contextlib
 import os
@@ -13,6 +13,7 @@ import pytest
 
 from tests.journeys.company import ROOT, fresh_folder
 
+FOLLOWED = ("README.md", "docs/close-the-loop.md")
 ANYTHING = "…"
 SET_UP_SECONDS = 600
 MARK = "-- end of output --"
@@ -57,8 +58,8 @@ def test_the_readme_followed_to_the_letter_gives_what_it_prints() -> None:
     with fresh_folder() as folder:
         clone = folder / "mitra"
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-        steps = steps_of((clone / "README.md").read_text())
-        assert sum("curl" in command for command, _ in steps) == 6
+        steps = [step for text in FOLLOWED for step in steps_of((clone / text).read_text())]
+        assert sum("curl" in command for command, _ in steps_of((clone / "README.md").read_text())) == 6
         with following(clone, folder / "run.log"):
             script = "".join(f"{command}\necho '{MARK}'\n" for command, _ in steps)
             done = subprocess.run(["bash", "-c", script], cwd=clone, capture_output=True, text=True, timeout=120, check=True)

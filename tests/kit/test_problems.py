@@ -25,6 +25,7 @@ CASES: list[tuple[Exception, int, str, str]] = [
     (errors.PreconditionMissing("which?"), 428, "precondition_required", "which?"),
     (errors.TooMany("slower", retry_after_seconds=7), 429, "rate_limited", "slower"),
     (errors.Unavailable("later"), 503, "unavailable", "later"),
+    (HTTPException(404, "Not Found"), 404, "not_found", problems.NO_PATH),
     (HTTPException(418, "teapot"), 418, "im_a_teapot", "teapot"),
     (StaleDataError("canary"), 409, "busy", "The record was changed meanwhile; read it again"),
     (ValueError("canary"), 500, "internal", "Something failed on our side; the request id finds it in the log"),
