@@ -21,6 +21,7 @@ from services.worker import work
 app = typer.Typer(help="Mitra: an event-driven customer-relationship back end.", no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(events, name="events")
 console = Console()
+PIPE_WIDTH = 200
 
 Service = Annotated[str | None, typer.Argument(help="contacts, pipeline, analytics, gateway …")]
 Everything = Annotated[bool, typer.Option("--all", help="every service in this process")]
@@ -85,6 +86,21 @@ def run_migrate() -> None:
     with up.database_server(_settings()) as (settings, server):
         _run(up.prepare(settings, server))
     console.print("Every database is at its newest revision.")
+
+
+@app.command("doctor")
+def run_doctor() -> None:
+    """Look whether all is well: exit code 0 when it is, 1 when something is wrong, 2 when something could not be looked at."""
+    from services import doctor  # Alembic, for the newest revisions
+
+    try:
+        settings = up.running_settings(_settings())
+    except up.NotRunning as error:
+        console.print(str(error), highlight=False)
+        raise typer.Exit(2) from None
+    findings = asyncio.run(doctor.look(settings))
+    (console if console.is_terminal else Console(width=PIPE_WIDTH)).print(doctor.table_of(findings))
+    raise typer.Exit(doctor.exit_code(findings))
 
 
 @app.command()

@@ -11,6 +11,7 @@ from alembic import command, op
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from services import bus, consumer, external_ids, idempotency, jobs, migrations, outbox, parking, references, tenants
@@ -42,6 +43,11 @@ def history_of(manifest: Manifest) -> History:
     for path in manifest.migrations.parent.glob("*/models.py"):  # routes, which know them too, are made only where they are served
         import_module(f"{manifest.package}.{path.parent.name}.models")
     return History(manifest.migrations / "versions", f"{manifest.name}_version", manifest.package)
+
+
+def newest(history: History) -> str | None:
+    """The last revision of a history."""
+    return ScriptDirectory(str(SCRIPTS), version_locations=[str(history.versions)]).get_current_head()
 
 
 def protect(table: str) -> None:
