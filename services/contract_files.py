@@ -20,9 +20,13 @@ SAMPLES = ROOT / "tests" / "contracts" / "samples"
 
 Schema = dict[str, Any]
 Ref = tuple[str, str]
-LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems")
-UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems")
+LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
+UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 EXACT = ("pattern", "multipleOf", "uniqueItems")
+PARTS = (("items", "[]"), ("additionalProperties", ".*"), ("propertyNames", " (keys)"))
+WORDS = ("$schema", "$id", "$defs", "title", "description", "default", "examples", "deprecated", "discriminator")
+COMPARED = ("$ref", "anyOf", "oneOf", "type", "format", "enum", "const", "properties", "patternProperties", "required")
+KNOWN = frozenset({*LOWER, *UPPER, *EXACT, *WORDS, *COMPARED, *(part for part, _ in PARTS)})
 
 AN_ID = UUID("01980000-0000-7000-8000-000000000001")
 AN_INSTANT = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -96,23 +100,21 @@ def write(contracts: Sequence[type[Event]], *, schemas: Path = SCHEMAS, samples:
 
 def breaks(old: Schema, new: Schema) -> list[str]:
     """What a reader or an event of `old` would suffer from `new`: each field that is removed, renamed, retyped, newly required or
-    narrowed, by its path (empty: compatible).
+    narrowed, by its path (empty: compatible). What a schema says in a way that is not compared here is refused as well.
     """
     return list(_compare(old, new, "data", roots=(old, new), inside=frozenset()))
 
 
 def _compare(old: Schema, new: Schema, path: str, *, roots: tuple[Schema, Schema], inside: frozenset[Ref]) -> Iterator[str]:
-    ref = (old.get("$ref", ""), new.get("$ref", ""))
-    if all(ref) and ref in inside:
-        return
     before, after = _alternatives(old, roots[0]), _alternatives(new, roots[1])
     if {kind: len(found) for kind, found in before.items()} != {kind: len(found) for kind, found in after.items()}:
-        yield f"{path}: retyped from {' or '.join(sorted(before))} to {' or '.join(sorted(after))}"
+        yield f"{path}: retyped from {_kinds(before)} to {_kinds(after)}"
         return
     for kind, found in before.items():
-        for one, other in zip(found, after[kind], strict=True):
-            yield from _narrowed(one, other, path)
-            yield from _compare_parts(one, other, path, roots=roots, inside=inside | {ref})
+        for (ref, one), (other_ref, other) in zip(found, after[kind], strict=True):
+            if not (ref and other_ref and (ref, other_ref) in inside):
+                yield from _narrowed(one, other, path)
+                yield from _compare_parts(one, other, path, roots=roots, inside=inside | {(ref, other_ref)})
 
 
 def _compare_parts(old: Schema, new: Schema, path: str, *, roots: tuple[Schema, Schema], inside: frozenset[Ref]) -> Iterator[str]:
@@ -124,7 +126,9 @@ def _compare_parts(old: Schema, new: Schema, path: str, *, roots: tuple[Schema, 
             yield from _compare(fields[name], changed[name], f"{path}.{name}", roots=roots, inside=inside)
     for name in sorted(set(new.get("required", ())) - set(old.get("required", ()))):
         yield f"{path}.{name}: newly required"
-    for part, suffix in (("items", "[]"), ("additionalProperties", ".*")):
+    for name in sorted(new.keys() - KNOWN):
+        yield f"{path}: {name} cannot be compared"
+    for part, suffix in PARTS:
         if part in old or part in new:
             yield from _compare(old.get(part, {}), new.get(part, {}), path + suffix, roots=roots, inside=inside)
 
@@ -134,14 +138,28 @@ def _fields(schema: Schema) -> dict[str, Schema]:
     return {**schema.get("properties", {}), **schema.get("patternProperties", {})}
 
 
-def _alternatives(schema: Schema, root: Schema) -> dict[str, list[Schema]]:
-    """The alternatives of a schema by their kind (type and format), each resolved."""
-    found: dict[str, list[Schema]] = defaultdict(list)
-    for each in schema.get("anyOf", [schema]):
-        while "$ref" in each:
-            each = root["$defs"][each["$ref"].rpartition("/")[2]]
-        found[" ".join(filter(None, (each.get("type", "anything"), each.get("format"))))].append(each)
+def _alternatives(schema: Schema, root: Schema) -> dict[str, list[tuple[str, Schema]]]:
+    """The alternatives of a schema by their kind (type and format), each resolved, with the last reference that led to it."""
+    found: dict[str, list[tuple[str, Schema]]] = defaultdict(list)
+    for ref, each in _choices(schema, root):
+        found[" ".join(filter(None, (each.get("type", "anything"), each.get("format"))))].append((ref, each))
     return found
+
+
+def _kinds(alternatives: dict[str, list[tuple[str, Schema]]]) -> str:
+    return " or ".join(sorted(kind for kind, found in alternatives.items() for _ in found))
+
+
+def _choices(schema: Schema, root: Schema, ref: str = "") -> Iterator[tuple[str, Schema]]:
+    while "$ref" in schema:
+        ref = schema["$ref"]
+        schema = root["$defs"][ref.rpartition("/")[2]]
+    several = schema.get("anyOf", schema.get("oneOf"))
+    if several is None:
+        yield ref, schema
+    else:
+        for each in several:
+            yield from _choices(each, root)
 
 
 def _narrowed(old: Schema, new: Schema, path: str) -> Iterator[str]:

@@ -1,1 +1,1 @@
-"""Documents: the one OpenAPI document of all services."""
+"""Documents: the one OpenAPI document of all services, and the one AsyncAPI document of all their events."""

@@ -1,4 +1,4 @@
-"""The frozen OpenAPI document, and what would break whoever relies on it. `python -m gateway.documents.freezing` writes it."""
+"""The frozen OpenAPI and AsyncAPI documents, and what would break whoever relies on them: `python -m gateway.documents.freezing`."""
 
 import tempfile
 from collections.abc import Sequence
@@ -13,9 +13,11 @@ from services.manifests import ROOT, Manifest, discover
 from services.settings import Settings
 from services.tokens import make_key_pair
 
+from .asyncapi import describe_events, find_event_breaks
 from .merging import Document, merge_documents, operations_of
 
 FROZEN = ROOT / "docs" / "openapi" / "mitra.json"
+FROZEN_EVENTS = ROOT / "docs" / "asyncapi" / "mitra.json"
 
 
 class PromiseBroken(RuntimeError):
@@ -50,14 +52,20 @@ def find_breaks(old: Document, new: Document) -> list[str]:
     return found
 
 
-def freeze(path: Path = FROZEN) -> None:
-    """Write the present document. Raises PromiseBroken naming what would break, and writes nothing then."""
-    document = describe(discover())
-    faults = find_breaks(orjson.loads(path.read_bytes()), document) if path.exists() else []
+def freeze() -> None:
+    """Write the present documents. Raises PromiseBroken naming what would break, and writes nothing then."""
+    documents = {FROZEN: describe(discover()), FROZEN_EVENTS: describe_events(discover())}
+    faults = [
+        fault
+        for (path, document), find in zip(documents.items(), (find_breaks, find_event_breaks), strict=True)
+        if path.exists()
+        for fault in find(orjson.loads(path.read_bytes()), document)
+    ]
     if faults:
         raise PromiseBroken("; ".join(faults))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(encoded(document))
+    for path, document in documents.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded(document))
 
 
 def encoded(document: Document) -> bytes:

@@ -14,7 +14,6 @@ def merge_documents(documents: Mapping[str, Document]) -> Document:
     """The document of all services from theirs, by service name. An operation id is unique, one that two services use gets the service's
     name before it; so does a schema that two services call the same and mean differently. Every operation takes a bearer key.
     """
-    ambiguous = _ambiguous_schemas(documents)
     taken: set[str] = set()
     merged: Document = {
         "openapi": "3.1.0",
@@ -25,8 +24,7 @@ def merge_documents(documents: Mapping[str, Document]) -> Document:
         "paths": {},
         "components": {"schemas": {}, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": "An API key"}}},
     }
-    for name, document in sorted(documents.items()):
-        own = _renamed(document, {schema: f"{name.capitalize()}{schema}" for schema in ambiguous})
+    for name, own in with_names_apart(documents).items():
         merged["components"]["schemas"].update(own.get("components", {}).get("schemas", {}))
         for path, item in own.get("paths", {}).items():
             _take_operations(merged["paths"].setdefault(path, {}), item, service=name, taken=taken)
@@ -34,6 +32,17 @@ def merge_documents(documents: Mapping[str, Document]) -> Document:
     merged["tags"] = [{"name": tag} for tag in sorted(tags)]
     merged["paths"] = dict(sorted(merged["paths"].items()))
     return merged
+
+
+def with_names_apart(documents: Mapping[str, Document]) -> dict[str, Document]:
+    """Copies of the documents, in the order of their services, in which a schema's name means the same in all of them: where it did not,
+    the service's name stands before it.
+    """
+    ambiguous = _ambiguous_schemas(documents)
+    return {
+        name: _renamed(document, {schema: f"{name.capitalize()}{schema}" for schema in ambiguous})
+        for name, document in sorted(documents.items())
+    }
 
 
 def operations_of(document: Document) -> Iterator[tuple[str, dict[str, Any]]]:

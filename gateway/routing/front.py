@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.documents.asyncapi import encoded_events
 from gateway.documents.examples import add_examples, recorded_examples
 from gateway.documents.merging import merge_documents
 from gateway.keys.ring import KeyRing
@@ -56,6 +57,7 @@ class Front:
         gateway = apps[GATEWAY]
         assert isinstance(gateway, FastAPI)
         manifests = discover(settings.services_path)
+        self._services_path = settings.services_path
         self._apps = dict(apps)
         self._own = own
         self._table = Table(manifests)
@@ -137,7 +139,7 @@ class Front:
             limit.check()
 
     async def _answer_itself(self, scope: Scope, receive: Receive, send: Send, *, incoming: Incoming) -> None:
-        """What is answered without a key: health, and the document. Raises NotFound for everything else."""
+        """What is answered without a key: health, and the documents. Raises NotFound for everything else."""
         path = scope["path"] if scope["method"] in ("GET", "HEAD") else ""
         if path == "/healthz":
             await _send_json(200, encode({"status": "ok"}), incoming, scope, receive, send)
@@ -146,6 +148,9 @@ class Front:
             await _send_json(status, body, incoming, scope, receive, send)
         elif path == "/openapi.json":
             await _send_json(200, await self._get_document(), incoming, scope, receive, send)
+        elif path == "/asyncapi.json":
+            body = await asyncio.to_thread(encoded_events, self._services_path)
+            await _send_json(200, body, incoming, scope, receive, send)
         else:
             raise NotFound(problems.NO_PATH)
 

@@ -17,6 +17,17 @@ class Part(Contract):
     count: Count = 1
 
 
+class ByCard(Contract):
+    kind: Literal["card"] = "card"
+    last: Count
+
+
+class ByBank(Contract):
+    kind: Literal["bank"] = "bank"
+    days: Count
+    part: Part
+
+
 class Base(Contract):
     code: Code
     amount: Amount
@@ -26,6 +37,8 @@ class Base(Contract):
     parts: list[Part] = []
     part: Part | None = None
     counts: dict[Code, Count] = {}
+    shares: Annotated[dict[Literal["ours", "theirs"], Count], Field(max_length=9)] = {}
+    paid: Annotated[ByCard | ByBank, Field(discriminator="kind")] | None = None
 
 
 KEYS = r"^[A-Za-z0-9][A-Za-z0-9_.:/#+-]{0,127}$"
@@ -62,6 +75,17 @@ class PartWithMore(Contract):
     colour: Code | None = None
 
 
+class ByBankWithoutDays(Contract):
+    kind: Literal["bank"] = "bank"
+    part: Part
+
+
+class ByBankWithAnotherPart(Contract):
+    kind: Literal["bank"] = "bank"
+    days: Count
+    part: PartWithoutCount
+
+
 class PartThatAsksForMore(Contract):
     sku: Code
     count: Count
@@ -95,6 +119,14 @@ PLANTED: list[tuple[dict[str, Any], list[str]]] = [
     ({"parts": (list[Code], [])}, ["data.parts[]: retyped from object to string"]),
     ({"counts": (dict[Code, Code], {})}, [f"data.counts.{KEYS}: retyped from integer to string"]),
     ({"counts": (dict[ShortCode, Count], {})}, [f"data.counts.{KEYS}: removed"]),
+    ({"shares": (Annotated[dict[Literal["ours"], Count], Field(max_length=9)], {})}, ["data.shares (keys): narrowed to ours"]),
+    (
+        {"shares": (Annotated[dict[Literal["ours", "theirs"], Count], Field(max_length=2)], {})},
+        ["data.shares: narrowed by maxProperties 2"],
+    ),
+    ({"paid": (Annotated[ByCard | ByBankWithoutDays, Field(discriminator="kind")] | None, None)}, ["data.paid.days: removed"]),
+    ({"paid": (Annotated[ByCard | ByBankWithAnotherPart, Field(discriminator="kind")] | None, None)}, ["data.paid.part.count: removed"]),
+    ({"paid": (ByCard | None, None)}, ["data.paid: retyped from null or object or object to null or object"]),
     ({"counts": (dict[Code, Annotated[int, Field(ge=1)]], {})}, [f"data.counts.{KEYS}: narrowed by minimum 1"]),
 ]
 
@@ -122,10 +154,18 @@ def test_an_addition_or_a_widening_passes(fields: dict[str, Any]) -> None:
     assert found(changed(**fields)) == []
 
 
+def test_what_the_gate_does_not_know_is_refused() -> None:
+    class Pair(Contract):
+        pair: tuple[Code, Part]
+
+    assert breaks(Pair.model_json_schema(), Pair.model_json_schema()) == ["data.pair: prefixItems cannot be compared"]
+
+
 def test_schemas_that_hold_themselves_are_compared_to_their_end() -> None:
     class Tree(Contract):
         code: Code
         children: "list[Tree]" = []
+        parent: "Tree | None" = None
 
     old = Tree.model_json_schema()
     new = json.loads(json.dumps(old).replace('"required": ["code"]', '"required": ["code", "children"]'))
