@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
+import asyncpg
 import orjson
 from sqlalchemy import BigInteger, DateTime, MetaData, Table, Text, event, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -22,6 +23,7 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+CONNECT_SECONDS = 10.0
 SET_TENANT = text("SELECT set_config('mitra.tenant', :tenant, true)")
 
 
@@ -89,7 +91,7 @@ class Database:
             max_overflow=0,
             json_serializer=lambda value: encode(value).decode(),
             json_deserializer=orjson.loads,
-            connect_args={"server_settings": {"application_name": application_name, "jit": "off"}},
+            connect_args={"async_creator_fn": _connect, "server_settings": {"application_name": application_name, "jit": "off"}},
         )
 
     def session(self, context: Context | None = None) -> AsyncSession:
@@ -112,6 +114,14 @@ class Database:
     async def close(self) -> None:
         """Give every connection back to the server."""
         await self.engine.dispose()
+
+
+async def _connect(*arguments: Any, **options: Any) -> "asyncpg.Connection[asyncpg.Record]":
+    """A server that cannot be reached is a database error like any other, with a state that says so."""
+    try:
+        return await asyncpg.connect(*arguments, timeout=CONNECT_SECONDS, **options)
+    except OSError as error:
+        raise asyncpg.CannotConnectNowError(f"{type(error).__name__}") from error
 
 
 def context_of(session: AsyncSession) -> Context:

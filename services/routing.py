@@ -1,5 +1,6 @@
 """The router of every service: each operation names its scope, runs in one transaction, and commits before its answer leaves."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services import idempotency
 from services.database import Context, Database
-from services.errors import Forbidden, Unauthenticated
+from services.errors import Forbidden, Unauthenticated, Unavailable
 from services.failpoints import reach
 from services.links import SignedLinks
 from services.problems import MEDIA_TYPE, Problem
@@ -39,7 +40,8 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 
 class TransactionalRoute(APIRoute):
-    """One request, one transaction, one commit before the response leaves; a keyed request is answered once.
+    """One request, one transaction, one commit before the response leaves; a keyed request is answered once. A database that does not
+    answer in time breaks it off: its connection is cut, so nothing is committed later (what was being committed just then may be).
 
     Who follows a link is nobody that we know, so its keys are not remembered.
     """
@@ -50,7 +52,13 @@ class TransactionalRoute(APIRoute):
 
         async def in_transaction(request: Request) -> Response:
             try:
-                return await _run(request, handle, scope)
+                async with asyncio.timeout(None) as limit:  # it begins to run with the session: a caller may take its time over the body
+                    request.state.limit = limit
+                    return await _run(request, handle, scope)
+            except TimeoutError as error:
+                if not limit.expired():
+                    raise
+                raise Unavailable("The database does not answer just now") from error
             finally:
                 session: AsyncSession | None = getattr(request.state, "session", None)
                 if session is not None:
@@ -139,6 +147,7 @@ def open_session(request: Request, tenant_id: UUID, actor: str) -> AsyncSession:
     session = database.session(context)
     session.info["clock"] = request.app.state.clock
     request.state.session = session
+    request.state.limit.reschedule(asyncio.get_running_loop().time() + request.app.state.settings.answer_seconds)
     return session
 
 

@@ -21,6 +21,7 @@ from services.tokens import Caller
 from .queries import Credential, find_credential
 from .rules import fits, read_token
 
+READ_SECONDS = 5.0
 MOST_KNOWN = 10_000
 MOST_UNKNOWN = 10_000
 
@@ -86,7 +87,7 @@ class KeyRing:
         return await asyncio.shield(reading)
 
     async def _read(self, prefix: str, changes: int) -> Credential | None:
-        async with self._database.session() as session:
+        async with asyncio.timeout(READ_SECONDS), self._database.session() as session:
             credential = await find_credential(session, prefix)
         # What was read while a key was revoked may be what it was before; it answers those who asked before, nobody later.
         if changes == self._changes:
