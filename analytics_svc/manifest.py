@@ -5,6 +5,8 @@ from fastapi import APIRouter
 from analytics_svc.back_tests import operations as back_tests
 from analytics_svc.consumers import HANDLERS
 from analytics_svc.customers.command import value
+from analytics_svc.history import operations as history
+from analytics_svc.history.child import FAIL_POINTS
 from analytics_svc.models import operations as models
 from analytics_svc.scores import operations as scores
 from services.events.analytics import CustomerScored, ModelPromoted, ModelRejected, ModelRetired, ModelTrained, ModelValidated
@@ -38,7 +40,10 @@ manifest = Manifest(
         "score_touched": scores.score_touched,
         "score_all": scores.score_all,
         "score_sweep": scores.sweep,
+        "flush_history": history.flush_history,
+        "tidy_history": history.tidy_history,
     },
-    schedules={"score_sweep": 3600.0},
+    schedules={"score_sweep": 3600.0, "flush_history": 30.0, "tidy_history": 86_400.0},
+    fail_points=FAIL_POINTS,
     commands={"value": value},
 )

@@ -15,12 +15,14 @@ class Fact(Base):
 
     `amount_minor` and `margin_minor` are the subject's own totals after the event (of an order: of all its lines), not what the
     event moved; `attributes` holds the rest of the state. `occurred_on` is the business day of what happened, by its owner. What has
-    no amount (a ticket, a mail, a visit) has 0 of the currency XXX, as ISO 4217 says it.
+    no amount (a ticket, a mail, a visit) has 0 of the currency XXX, as ISO 4217 says it. `batch_no` says with which batch a fact went to
+    the history tier; nothing else of a row ever changes.
     """
 
     __tablename__ = "fact"
     __table_args__ = (
         Index("ix_fact_contact", "tenant_id", "contact_id"),
+        Index("ix_fact_batch", "tenant_id", "batch_no"),
         Index("ix_fact_signal", "tenant_id", "contact_id", postgresql_where=text("NOT starts_with(kind, 'order.')")),
     )
     silent = True

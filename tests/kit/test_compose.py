@@ -92,7 +92,8 @@ def test_only_migrate_may_change_tables_and_make_keys(compose: dict[str, Any]) -
     for name, each in compose["services"].items():
         if name not in OF_OTHERS:
             assert not {"MITRA_OWNER_DATABASE_URL", "MITRA_ADMIN_DATABASE_URL"} & each["environment"].keys()
-            assert each["volumes"] == ["keys:/var/lib/mitra/keys:ro"]
+            history = ["history:/var/lib/mitra/history"] * name.startswith("analytics")
+            assert each["volumes"] == ["keys:/var/lib/mitra/keys:ro", *history]
             assert each["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
     assert compose["services"]["migrate"]["restart"] == "no"
 
