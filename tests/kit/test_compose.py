@@ -19,6 +19,7 @@ from services.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
+HISTORY = "history:/var/lib/mitra/history"
 OF_OTHERS = {"postgres", "kafka", "migrate"}
 VARIABLE = re.compile(r"\$\{(\w+):([-?])([^}]*)\}")
 
@@ -59,6 +60,8 @@ def test_every_service_has_its_two_processes(compose: dict[str, Any], manifest: 
         wanted = {**common, **entry, "healthcheck": {**compose["x-ready"], **entry["healthcheck"]}}
         if name == "gateway":
             wanted["ports"] = [f"127.0.0.1:{manifest.port}:{manifest.port}"]
+        if name.startswith("analytics"):
+            wanted["volumes"] = [*common["volumes"], HISTORY]
         missing = f"docker-compose.yml lacks (or has otherwise):\n{yaml.safe_dump({name: {'<<': '*mitra', **entry}}, sort_keys=False)}"
         assert compose["services"].get(name) == wanted, missing
 
@@ -92,8 +95,7 @@ def test_only_migrate_may_change_tables_and_make_keys(compose: dict[str, Any]) -
     for name, each in compose["services"].items():
         if name not in OF_OTHERS:
             assert not {"MITRA_OWNER_DATABASE_URL", "MITRA_ADMIN_DATABASE_URL"} & each["environment"].keys()
-            history = ["history:/var/lib/mitra/history"] * name.startswith("analytics")
-            assert each["volumes"] == ["keys:/var/lib/mitra/keys:ro", *history]
+            assert each["volumes"] == ["keys:/var/lib/mitra/keys:ro", *[HISTORY] * name.startswith("analytics")]
             assert each["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
     assert compose["services"]["migrate"]["restart"] == "no"
 
