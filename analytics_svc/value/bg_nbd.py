@@ -93,22 +93,22 @@ def p_alive(parameters: BgNbdParameters, histories: Histories) -> Floats:
     return alive
 
 
-def p_buys_within(parameters: BgNbdParameters, histories: Histories, horizon: ArrayLike) -> Floats:
+def p_buys_within(parameters: BgNbdParameters, histories: Histories, horizon: ArrayLike, *, alive: Floats | None = None) -> Floats:
     """P(at least one purchase in the `horizon` weeks after T) per row: 1 - L(T + h) / L(T) with x and t_x unchanged.
 
-    The churn score of this model. `horizon` is a number or one per row. The ratio is
-    P(alive) (1 - ((alpha + T) / (alpha + T + h))^(r + x)), computed without a difference of near-equal numbers.
+    The churn score of this model. `horizon` is a number or one per row, `alive` P(alive) where it has been worked out before. The
+    ratio is P(alive) (1 - ((alpha + T) / (alpha + T + h))^(r + x)), computed without a difference of near-equal numbers.
     """
     weeks = checked_horizons(histories, horizon)
     silent = -(parameters.r + histories.x) * np.log1p(weeks / (parameters.alpha + histories.T))
-    buys: Floats = -np.expm1(silent) * p_alive(parameters, histories)
+    buys: Floats = -np.expm1(silent) * (p_alive(parameters, histories) if alive is None else alive)
     return buys
 
 
-def expected_purchases(parameters: BgNbdParameters, histories: Histories, horizon: ArrayLike) -> Floats:
+def expected_purchases(parameters: BgNbdParameters, histories: Histories, horizon: ArrayLike, *, alive: Floats | None = None) -> Floats:
     """E[purchases in the `horizon` weeks after T | x, t_x, T] per row (Fader, Hardie, Lee 2005, equation 10).
 
-    `horizon` is a number or one per row. Exact for any x and through a = 1 (see `purchases`). Neighbouring rows that differ in
+    `horizon` and `alive` as in `p_buys_within`. Exact for any x and through a = 1 (see `purchases`). Neighbouring rows that differ in
     t_x alone, as `collapse` orders them, are worked out once.
     """
     p = parameters
@@ -116,7 +116,7 @@ def expected_purchases(parameters: BgNbdParameters, histories: Histories, horizo
     starts = run_starts(histories.x, histories.T, weeks)
     log_growth = np.log1p(weeks[starts] / (p.alpha + histories.T[starts]))
     distinct = purchases_while_alive((p.r, p.a, p.b), histories.x[starts], log_growth)
-    return np.repeat(distinct, np.diff(starts, append=len(histories))) * p_alive(p, histories)
+    return np.repeat(distinct, np.diff(starts, append=len(histories))) * (p_alive(p, histories) if alive is None else alive)
 
 
 def expected_purchases_new_customer(parameters: BgNbdParameters, weeks: ArrayLike) -> Floats:

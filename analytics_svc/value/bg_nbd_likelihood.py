@@ -24,7 +24,7 @@ from analytics_svc.value.statistics import Floats, Histories, run_starts
 _ROWS_AT_ONCE = 1 << 13
 
 
-class _Exposure(NamedTuple):
+class Exposure(NamedTuple):
     """Customers and their purchases by (x, T), in runs of neighbouring rows."""
 
     weight: Floats
@@ -32,7 +32,7 @@ class _Exposure(NamedTuple):
     T: Floats
 
 
-class _Leavers(NamedTuple):
+class Leavers(NamedTuple):
     """The rows of customers who may have left, with x > 0 for BG/NBD; `gap` is T - t_x in weeks."""
 
     weight: Floats
@@ -46,8 +46,8 @@ class Tables:
     """All of the histories that the likelihood needs, worked out once: `more_than[j]` customers have x > j."""
 
     more_than: Floats
-    exposure: _Exposure
-    leavers: _Leavers
+    exposure: Exposure
+    leavers: Leavers
 
 
 def tables(histories: Histories, *, after_first: bool = False) -> Tables:
@@ -60,15 +60,15 @@ def tables(histories: Histories, *, after_first: bool = False) -> Tables:
     t_x = histories.t_x[may_leave]
     return Tables(
         more_than=np.cumsum(by_x[:0:-1])[::-1],
-        exposure=_Exposure(grouped, grouped * x[starts], histories.T[starts]),
-        leavers=_Leavers(weight[may_leave], x[may_leave].astype(np.float64), t_x, histories.T[may_leave] - t_x),
+        exposure=Exposure(grouped, grouped * x[starts], histories.T[starts]),
+        leavers=Leavers(weight[may_leave], x[may_leave].astype(np.float64), t_x, histories.T[may_leave] - t_x),
     )
 
 
 def derivatives(known: Tables, parameters: Floats) -> Derivatives:
     """Value, gradient (4) and Hessian (4 x 4) of the log-likelihood by r, alpha, a, b."""
     value, gradient, hessian = 0.0, np.zeros(4), np.zeros((4, 4))
-    for part in (_counts(known, parameters), _exposure(known, parameters), *_leaving(known, parameters)):
+    for part in (_counts(known, parameters), exposure(known, parameters), *_leaving(known, parameters)):
         value += part[0]
         gradient += part[1]
         hessian += part[2]
@@ -90,7 +90,8 @@ def _counts(known: Tables, parameters: Floats) -> Derivatives:
     return float(value), gradient, hessian
 
 
-def _exposure(known: Tables, parameters: Floats) -> Derivatives:
+def exposure(known: Tables, parameters: Floats) -> Derivatives:
+    """The part of the purchases' rates, by the first two parameters: r and alpha."""
     r, alpha, _, _ = parameters
     weight, purchases, age = known.exposure
     by_age = 1.0 / (alpha + age)
@@ -108,10 +109,10 @@ def _leaving(known: Tables, parameters: Floats) -> list[Derivatives]:
     """One part per block of rows, so that the working arrays stay in the processor's cache."""
     rows = len(known.leavers.x)
     blocks = (slice(start, start + _ROWS_AT_ONCE) for start in range(0, rows, _ROWS_AT_ONCE))
-    return [_leaving_block(_Leavers(*(column[block] for column in known.leavers)), parameters) for block in blocks]
+    return [_leaving_block(Leavers(*(column[block] for column in known.leavers)), parameters) for block in blocks]
 
 
-def _leaving_block(rows: _Leavers, parameters: Floats) -> Derivatives:
+def _leaving_block(rows: Leavers, parameters: Floats) -> Derivatives:
     r, alpha, a, b = parameters
     purchases = r + rows.x
     by_last, by_age = 1.0 / (alpha + rows.t_x), 1.0 / (alpha + rows.t_x + rows.gap)

@@ -6,11 +6,14 @@ and 52.1775 = 365.2425 / 7 the weeks in it. The last week may be a part of one a
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import ArrayLike
 
-from analytics_svc.value.bg_nbd import BgNbdParameters, expected_purchases, p_alive
+from analytics_svc.value import bg_nbd, mbg_nbd
+from analytics_svc.value.bg_nbd import BgNbdParameters
 from analytics_svc.value.purchases import purchases_while_alive
 from analytics_svc.value.statistics import Floats, Histories, Integers, run_starts
 
@@ -39,26 +42,51 @@ def discounted_value(
     return value
 
 
-def discounted_purchases(parameters: BgNbdParameters, histories: Histories, horizon: float, *, annual_discount_rate: float) -> Floats:
+def discounted_purchases(
+    parameters: BgNbdParameters,
+    histories: Histories,
+    horizon: float,
+    *,
+    annual_discount_rate: float,
+    after_first: bool = False,
+    alive: Floats | None = None,
+) -> Floats:
     """The purchases expected in the next `horizon` weeks, each week's discounted, per row of `histories`.
 
-    `annual_discount_rate` d > -1 (0.1 is ten percent a year). Expected purchases depend on T and the week through
-    u = ln(1 + week / (alpha + T)) alone, so they are interpolated in u once per x (Chebyshev, relative error below 1e-10), and the
-    sum over weeks is one product per (x, T). Raises ValueError for a negative or infinite horizon and for d <= -1.
+    By BG/NBD, or with `after_first` by MBG/NBD (that of Pareto/NBD is `pareto_nbd.discounted_purchases`); `alive` is P(alive) where it
+    has been worked out before. `annual_discount_rate` d > -1 (0.1 is ten percent a year). Expected purchases depend on T and the week
+    through u = ln(1 + week / (alpha + T)) alone, so they are interpolated in u once per x (Chebyshev, relative error below 1e-10), and
+    the sum over weeks is one product per (x, T). Raises ValueError for a negative or infinite horizon and for d <= -1.
+    """
+    weeks, shares = weekly_discounts(horizon, annual_discount_rate)
+    module = mbg_nbd if after_first else bg_nbd
+    known = module.p_alive(parameters, histories) if alive is None else alive
+    if horizon <= 1.0 or len(histories) == 0:
+        first_week: Floats = module.expected_purchases(parameters, histories, horizon, alive=known) * shares[0]
+        return first_week
+    starts = run_starts(histories.x, histories.T)
+    p = replace(parameters, b=parameters.b + 1.0) if after_first else parameters
+    found = _while_alive(p, histories.x[starts], histories.T[starts], weeks=weeks, shares=shares)
+    return np.repeat(found, np.diff(starts, append=len(histories))) * known
+
+
+def weekly_discounts(horizon: float, annual_discount_rate: float) -> tuple[Floats, Floats]:
+    """The ends of the weeks, and by what the expectation up to each end is multiplied (the sum over weeks, by parts).
+
+    Raises ValueError for a negative or infinite horizon (weeks) and for a rate of -1 or less.
     """
     if not 0.0 <= horizon < np.inf:
         raise ValueError("a horizon is a finite number of weeks, zero or more")
     if not -1.0 < annual_discount_rate < np.inf:
         raise ValueError("a discount rate per year is a number above -1")
-    if horizon <= 1.0 or len(histories) == 0:
-        first_week: Floats = expected_purchases(parameters, histories, horizon) * (1.0 + annual_discount_rate) ** (-1.0 / WEEKS_PER_YEAR)
-        return first_week
-    starts = run_starts(histories.x, histories.T)
-    found = _while_alive(parameters, histories.x[starts], histories.T[starts], horizon=horizon, rate=annual_discount_rate)
-    return np.repeat(found, np.diff(starts, append=len(histories))) * p_alive(parameters, histories)
+    last = max(int(np.ceil(horizon)), 1)
+    factors = (1.0 + annual_discount_rate) ** (-np.arange(1, last + 1) / WEEKS_PER_YEAR)
+    weeks = np.arange(1.0, last + 1)
+    weeks[-1] = horizon
+    return weeks, factors - np.append(factors[1:], 0.0)
 
 
-def _while_alive(parameters: BgNbdParameters, x: Integers, age: Floats, *, horizon: float, rate: float) -> Floats:
+def _while_alive(parameters: BgNbdParameters, x: Integers, age: Floats, *, weeks: Floats, shares: Floats) -> Floats:
     """Discounted purchases of customers who are alive, per (x, T).
 
     What is interpolated is N_x(u) / (u e^(g u)), g = max(1 - a, 0): nearly flat, so that no T loses digits to a younger one.
@@ -67,25 +95,15 @@ def _while_alive(parameters: BgNbdParameters, x: Integers, age: Floats, *, horiz
     growth = max(1.0 - p.a, 0.0)
     distinct_x, x_position = np.unique(x, return_inverse=True)
     ages, age_position = np.unique(age, return_inverse=True)
-    half = float(np.log1p(horizon / (p.alpha + ages[0]))) / 2.0
+    half = float(np.log1p(weeks[-1] / (p.alpha + ages[0]))) / 2.0
     nodes = chebyshev.chebpts1(_nodes_needed(half))
     u = np.tile((nodes + 1.0) * half, len(distinct_x))
     alive = purchases_while_alive((p.r, p.a, p.b), np.repeat(distinct_x, len(nodes)), u) / (u * np.exp(growth * u))
     coefficients = alive.reshape(len(distinct_x), -1) @ _interpolation(nodes)
-    weeks, shares = _discounts(horizon, rate)
     week_u = np.log1p(weeks / (p.alpha + ages[:, None]))
     moments = _chebyshev_moments(week_u / half - 1.0, shares * week_u * np.exp(growth * week_u), len(nodes))
     found: Floats = np.einsum("ij,ij->i", coefficients[x_position], moments[age_position])
     return found
-
-
-def _discounts(horizon: float, rate: float) -> tuple[Floats, Floats]:
-    """The ends of the weeks, and by what the expectation up to each end is multiplied (the sum over weeks, by parts)."""
-    last = int(np.ceil(horizon))
-    factors = (1.0 + rate) ** (-np.arange(1, last + 1) / WEEKS_PER_YEAR)
-    weeks = np.arange(1.0, last + 1)
-    weeks[-1] = horizon
-    return weeks, factors - np.append(factors[1:], 0.0)
 
 
 def _nodes_needed(half: float) -> int:

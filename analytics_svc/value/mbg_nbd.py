@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit
 
+from analytics_svc.value import bg_nbd
 from analytics_svc.value.bg_nbd import (
     FEWEST_CUSTOMERS,
     HIGHEST,
@@ -27,7 +28,7 @@ from analytics_svc.value.bg_nbd import (
 from analytics_svc.value.bg_nbd_likelihood import Tables, derivatives, tables
 from analytics_svc.value.newton import Derivatives, maximise
 from analytics_svc.value.purchases import purchases_while_alive
-from analytics_svc.value.statistics import Floats, Histories
+from analytics_svc.value.statistics import Floats, Histories, run_starts
 
 _ONE_MORE = np.array([0.0, 0.0, 0.0, 1.0])
 
@@ -80,18 +81,35 @@ def log_odds_at(parameters: BgNbdParameters, x: Floats, t_x: Floats, age: Floats
     return odds
 
 
-def p_buys_within(parameters: BgNbdParameters, histories: Histories, horizon: ArrayLike) -> Floats:
-    """P(at least one purchase in the `horizon` weeks after T) per row: 1 - L(T + h) / L(T) with x and t_x unchanged."""
+def p_buys_within(parameters: BgNbdParameters, histories: Histories, horizon: ArrayLike, *, alive: Floats | None = None) -> Floats:
+    """P(at least one purchase in the `horizon` weeks after T) per row: 1 - L(T + h) / L(T) with x and t_x unchanged.
+
+    `horizon` is a number or one per row, `alive` P(alive) where it has been worked out before.
+    """
     silent = (parameters.r + histories.x) * np.log1p(checked_horizons(histories, horizon) / (parameters.alpha + histories.T))
-    buys: Floats = -np.expm1(-silent) * p_alive(parameters, histories)
+    buys: Floats = -np.expm1(-silent) * (p_alive(parameters, histories) if alive is None else alive)
     return buys
 
 
-def expected_purchases(parameters: BgNbdParameters, histories: Histories, horizon: ArrayLike) -> Floats:
-    """E[purchases in the `horizon` weeks after T | x, t_x, T] per row: that of BG/NBD at b + 1, but for P(alive)."""
+def expected_purchases(parameters: BgNbdParameters, histories: Histories, horizon: ArrayLike, *, alive: Floats | None = None) -> Floats:
+    """E[purchases in the `horizon` weeks after T | x, t_x, T] per row: that of BG/NBD at b + 1, but for P(alive).
+
+    `horizon` and `alive` as in `p_buys_within`. Neighbouring rows that differ in t_x alone are worked out once.
+    """
     p = parameters
-    u = np.log1p(checked_horizons(histories, horizon) / (p.alpha + histories.T))
-    return purchases_while_alive((p.r, p.a, p.b + 1.0), histories.x, u) * p_alive(p, histories)
+    weeks = checked_horizons(histories, horizon)
+    starts = run_starts(histories.x, histories.T, weeks)
+    log_growth = np.log1p(weeks[starts] / (p.alpha + histories.T[starts]))
+    distinct = purchases_while_alive((p.r, p.a, p.b + 1.0), histories.x[starts], log_growth)
+    return np.repeat(distinct, np.diff(starts, append=len(histories))) * (p_alive(p, histories) if alive is None else alive)
+
+
+def expected_purchases_new_customer(parameters: BgNbdParameters, weeks: ArrayLike) -> Floats:
+    """E[X(t)], the repeat purchases of a customer in the first `weeks`; any shape. Some have left after the first purchase."""
+    p = parameters
+    once_more = BgNbdParameters(p.r, p.alpha, p.a, p.b + 1.0)
+    stays: Floats = p.b / (p.a + p.b) * bg_nbd.expected_purchases_new_customer(once_more, weeks)
+    return stays
 
 
 def p_alive(parameters: BgNbdParameters, histories: Histories) -> Floats:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.special import expit
 
-from analytics_svc.value import bg_nbd, mbg_nbd, statistics
+from analytics_svc.value import bg_nbd, lifetime, mbg_nbd, statistics
 from analytics_svc.value.bg_nbd import BgNbdParameters
 from analytics_svc.value.statistics import Histories, NotEnoughHistory
 from tests.analytics.value import value_oracle
@@ -96,6 +96,26 @@ def test_who_bought_once_may_have_left() -> None:
     assert bg_nbd.p_alive(parameters, once).tolist() == [1.0, 1.0, 1.0]
     alive = mbg_nbd.p_alive(parameters, once)
     assert 1 > alive[0] > alive[1] > alive[2] > 0
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_new_customer_is_one_without_a_history(model: value_oracle.BgNbd) -> None:
+    """The first purchase of somebody who is seen for no time yet: x, t_x and T are 0."""
+    found = mbg_nbd.expected_purchases_new_customer(BgNbdParameters(*model), [0.0, 52.0])
+    assert found.tolist() == [0.0, pytest.approx(value_oracle.mbg_expected_purchases(model, 0, 0.0, 0.0, 52.0), rel=1e-8)]
+
+
+@pytest.mark.parametrize("horizon", [0.0, 0.7, 52.1775])
+def test_the_value_is_the_sum_over_weeks(horizon: float) -> None:
+    parameters = BgNbdParameters(0.52, 6.2, 0.89, 1.6)
+    customers = statistics.histories_in_weeks([0, 2, 26, 5_000], [0.0, 30.43, 30.86, 999.9], [38.86, 38.86, 31.0, 1_000.0])
+    total, before = np.zeros(4), np.zeros(4)
+    for week in range(1, int(np.ceil(horizon)) + 1):
+        until = mbg_nbd.expected_purchases(parameters, customers, min(week, horizon))
+        total += (until - before) * 1.1 ** (-week / lifetime.WEEKS_PER_YEAR)
+        before = until
+    found = lifetime.discounted_purchases(parameters, customers, horizon, annual_discount_rate=0.1, after_first=True)
+    assert_allclose(found, total, rtol=1e-10)
 
 
 def test_too_little_history_is_refused() -> None:
