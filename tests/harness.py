@@ -58,6 +58,7 @@ class Mitra:
     databases: dict[str, Database] = field(default_factory=dict)
     workers: dict[str, Worker] = field(default_factory=dict)
     relays: dict[str, "asyncpg.Connection[asyncpg.Record]"] = field(default_factory=dict)
+    owners: dict[str, "asyncpg.Connection[asyncpg.Record]"] = field(default_factory=dict)
 
     async def new_tenant(self, *, time_zone: str = "UTC", currency: str = "USD") -> UUID:
         """A tenant that every service knows already."""
@@ -110,23 +111,19 @@ class Mitra:
     async def empty(self) -> None:
         """Forget every row of every database, and begin the day again."""
         self.clock.now = START
-        await asyncio.gather(*(_empty(plain_url(self.settings.owner_database(name))) for name in ("bus", *self.databases)))
+        await asyncio.gather(*map(_empty, self.owners.values()))
         for worker in self.workers.values():
             worker.consumer.forget_positions()
 
 
-async def _empty(url: str) -> None:
+async def _empty(owner: "asyncpg.Connection[asyncpg.Record]") -> None:
     """Truncate the tables that hold anything (to truncate an empty one costs as much), and begin the log again."""
-    connection = await asyncpg.connect(url)
-    try:
-        used = [row["name"] for row in await connection.fetch(USED_TABLES)]
-        if "bus_head" in used:
-            used.remove("bus_head")
-            await connection.execute("UPDATE bus_head SET next_offset = 0 WHERE next_offset > 0")
-        if used:
-            await connection.execute(f"TRUNCATE {', '.join(used)} RESTART IDENTITY")
-    finally:
-        await connection.close()
+    used = [row["name"] for row in await owner.fetch(USED_TABLES)]
+    if "bus_head" in used:
+        used.remove("bus_head")
+        await owner.execute("UPDATE bus_head SET next_offset = 0 WHERE next_offset > 0")
+    if used:
+        await owner.execute(f"TRUNCATE {', '.join(used)} RESTART IDENTITY")
 
 
 @asynccontextmanager
@@ -134,6 +131,9 @@ async def open_mitra(settings: Settings, manifests: Sequence[Manifest]) -> Async
     """Every service of `manifests` on migrated databases, in this process."""
     mitra = Mitra(settings, manifests, SettableClock())
     async with AsyncExitStack() as stack:
+        for name in ("bus", *(manifest.name for manifest in manifests)):
+            mitra.owners[name] = await asyncpg.connect(plain_url(settings.owner_database(name)))
+            stack.push_async_callback(mitra.owners[name].close)
         workers = await stack.enter_async_context(open_workers(manifests, settings, clock=mitra.clock))
         for manifest, worker in zip(manifests, workers, strict=True):
             app = create_app(manifest, settings, clock=mitra.clock)
