@@ -21,10 +21,10 @@ run: $(INSTALLED) ## Everything on one machine, with a demo company the first ti
 PYTEST := $(BIN)/python -m pytest
 ELSEWHERE := --ignore=tests/architecture --ignore=tests/kit/test_migrations.py
 
-# First what shares the machine, then what measures time on it alone. pytest ends with 5 where a part has none of what ARGS= asks for, and
-# with 2 where it was interrupted.
+# First what shares the machine (in the order of the folders: the few long tests of journeys would else come last, with a core idle), then
+# what measures time on it alone. pytest ends with 5 where a part has none of what ARGS= asks for, and with 2 where it was interrupted.
 test: $(INSTALLED) ## All tests but those of `make check`, on two cores; ARGS= goes to pytest
-	$(PYTEST) $(ELSEWHERE) -m "not alone" -n 2 --dist loadfile $(ARGS); shared=$$?; \
+	$(PYTEST) $(ELSEWHERE) -m "not alone" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS); shared=$$?; \
 	if [ $$shared -eq 2 ]; then exit 1; fi; \
 	$(PYTEST) $(ELSEWHERE) -m alone $(or $(ARGS),tests/chaos) -n 0; alone=$$?; \
 	case $$shared,$$alone in 0,0 | 0,5 | 5,0) ;; *) exit 1 ;; esac

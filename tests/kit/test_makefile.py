@@ -91,7 +91,7 @@ def test_both_parts_are_given_the_arguments(installed: Path) -> None:
     (installed / "ends").write_text("0 5\n")
     assert make(installed, "test", "ARGS=-q tests/kit").returncode == 0
     first, second = (installed / "ran").read_text().splitlines()
-    assert first.endswith("-m not alone -n 2 --dist loadfile -q tests/kit")
+    assert first.endswith("-m not alone -n 2 --dist loadfile --no-loadscope-reorder -q tests/kit")
     assert second.endswith("-m alone -q tests/kit -n 0")
 
 
