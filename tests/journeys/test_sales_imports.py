@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import signal
+import subprocess
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.company import ROOT, Company
+from tests.journeys.company import ROOT, Company, environment, wait_until
 
 SALES = ROOT.parent / "shared" / "data" / "crm_sales"
 DAY = "%m/%d/%Y"
+MANY = 300
 ODDITIES = {
     "no_account": 1_425,
     "product_spelled": 1_480,
@@ -163,6 +166,36 @@ def _unfinished(line: bytes) -> bytes:
     """A row as it stood before its opportunity was closed."""
     opportunity_id, agent, product, account, _, engaged, *_ = line.split(b",")
     return b",".join((opportunity_id, agent, product, account, b"Engaging", engaged, b"", b"\r\n"))
+
+
+def test_an_import_that_was_killed_is_repaired_by_the_same_files(company: Company, folder: Path, tmp_path: Path) -> None:
+    """Killed once the first opportunities are closed, while others are opened, moved or not there yet."""
+    part = tmp_path / "part"
+    part.mkdir()
+    for name in ("accounts.csv", "products.csv"):
+        (part / name).write_bytes((folder / name).read_bytes())
+    with (folder / "sales_pipeline.csv").open("rb") as source:
+        (part / "sales_pipeline.csv").write_bytes(b"".join(source.readline() for _ in range(MANY + 1)))
+    with (part / "sales_pipeline.csv").open(newline="") as text:
+        rows = list(csv.DictReader(text))
+    key = company.found_tenant()
+    usual = ("--currency", "USD", "--tz", "UTC", "--label", "crm_sales", "--quiet", "--batch", "20", "--url", company.url, "--key", key)
+    command = company.command("import", "opportunities", str(part), *usual)
+    process = subprocess.Popen(command, cwd=company.folder, env=environment(company.folder))
+    with company.client(key) as client:
+        closed = {"filter": 'status = "won" OR status = "lost"', "page_size": 1}
+        wait_until(lambda: client.get("/v1/opportunities", params=closed).json()["items"])
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    counts = run_import(company, part, key)
+    assert (counts["read"], counts["new"] + counts["known"], counts["rejected"]) == (MANY, MANY, 0)
+    assert 0 < counts["known"] < MANY
+    opportunities = all_of(company, "opportunities", key)
+    assert len(opportunities) == MANY
+    assert by_agent_in_the_api(all_of(company, "users", key), opportunities) == by_agent_in_the_file(rows)
+    _check_stays(company, key, rows, opportunities)
+    assert run_import(company, part, key)["new"] == 0
+    assert all_of(company, "opportunities", key) == opportunities
 
 
 def test_rows_that_say_no_opportunity_are_refused_and_the_oddities_are_printed(company: Company, folder: Path, tmp_path: Path) -> None:
