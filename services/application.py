@@ -5,17 +5,18 @@ from contextlib import asynccontextmanager
 
 import structlog
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from sqlalchemy import text
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services import openapi, problems
+from services import metrics, openapi, problems, readings
 from services.clock import Clock, utc_now
 from services.database import Database
 from services.identifiers import new_id
 from services.jobs import jobs_router
 from services.manifests import Manifest, discover
+from services.observed import Observed
 from services.segments import grouped
 from services.settings import Settings
 from services.tokens import KeyPairs, Verifier
@@ -46,6 +47,7 @@ def create_app(manifest: Manifest, settings: Settings, *, clock: Clock = utc_now
     app.state.settings = settings
     app.state.database = database
     app.state.clock = clock
+    app.state.timings = metrics.Timings(metrics.REQUEST_BOUNDS)
     keys = KeyPairs.load(settings.keys_folder, deployable_of(manifest))
     app.state.verifier = Verifier(keys, clock=clock)
     app.state.link_secret = keys.link_secret()
@@ -56,6 +58,7 @@ def create_app(manifest: Manifest, settings: Settings, *, clock: Clock = utc_now
     app.router.routes.extend(grouped([route for router in routers for route in router.routes if isinstance(route, APIRoute)]))
     _add_health(app, database)
     app.add_middleware(RequestIds)
+    app.add_middleware(Observed, service=manifest.name, timings=app.state.timings)
     return app
 
 
@@ -77,6 +80,10 @@ def _add_health(app: FastAPI, database: Database) -> None:
         except Exception as error:
             return JSONResponse({"status": "unready", "database": type(error).__name__}, status_code=503)
         return JSONResponse({"status": "ready"})
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics_page() -> Response:
+        return Response(metrics.page_of(readings.of_application(app)), media_type=metrics.MEDIA_TYPE)
 
 
 class RequestIds:

@@ -36,7 +36,7 @@ def run_up(demo: Annotated[bool, typer.Option(help="load a demo company on the f
     async def run(settings: Settings, server: Any) -> None:
         await up.prepare(settings, server)
         async with up.running_company(settings, console) as company:
-            await company.unless_stopped(_first_starts(settings, company.url, demo))
+            await company.unless_stopped(_first_starts(settings, company, demo))
 
     with up.database_server(settings) as (addressed, server):
         _run(run(addressed, server))
@@ -118,11 +118,12 @@ def revision(service: Annotated[str, typer.Argument(help="a service, or kit")], 
             _run(migrating.revise(settings, history, name=service, message=message))
 
 
-async def _first_starts(settings: Settings, url: str, demo: bool) -> None:
+async def _first_starts(settings: Settings, company: up.Company, demo: bool) -> None:
     for manifest in discover(settings.services_path):
         if manifest.first_start is not None:
-            await manifest.first_start(settings, url, demo, console)
-    console.print(f"[bold]Mitra answers at {url}[/] — its API is described at {url}/openapi.json")
+            await manifest.first_start(settings, company.url, demo, console)
+    console.print(f"[bold]Mitra answers at {company.url}[/] — its API is described at {company.url}/openapi.json")
+    console.print(f"`mitra doctor` says whether all is well; the worker's metrics are at {company.worker_url}/metrics")
     console.print("Stop with Ctrl-C.")
 
 

@@ -8,6 +8,8 @@ up to which handlers have run: at or below it is a repeat, one above is next, an
 import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from time import monotonic
 from typing import Any, cast
 from uuid import UUID
 
@@ -107,6 +109,9 @@ class Consumer:
         self.came_round_at = 0.0
         self.applied = 0
         self.repeats = 0
+        self.dead_letters = 0
+        self._heard: dict[Place, datetime] = {}
+        self._caught_up_at = monotonic()
 
     async def run(self) -> None:
         """Consume until cancelled.
@@ -147,6 +152,8 @@ class Consumer:
         if self._positions.keys() != owned:
             await self._load_positions(owned)
         records = await self._reader.read(self._positions, limit=BATCH, wait_seconds=wait_seconds)
+        if not records:
+            self._caught_up_at = monotonic()
         try:
             await self._consume(records)
         except (PartitionLost, OSError):
@@ -170,15 +177,26 @@ class Consumer:
         if reader is not None:
             await reader.close()
 
-    async def progress(self) -> tuple[dict[Place, int], int]:
-        """The position of each partition that this process owns (of all while it is not yet a member), and how many events wait there."""
+    async def progress(self) -> tuple[dict[Place, int], dict[Place, int]]:
+        """The position of each partition that this process owns (of all while it is not yet a member), and how many events wait in
+        those of them that are behind.
+        """
         heads = await self._bus.heads(self._topics)
         owned = heads.keys() if self._reader is None else await self._reader.owned()
         async with self._database.session() as session:
             rows = await session.scalars(select(ConsumerOffset).where(ConsumerOffset.consumer == self.name))
             positions = {(row.topic, row.partition): row.next_offset for row in rows}
         found = {place: positions.get(place, 0) for place in owned}
-        return found, sum(max(0, heads.get(place, 0) - offset) for place, offset in found.items())
+        return found, {place: waiting for place, offset in found.items() if (waiting := heads.get(place, 0) - offset) > 0}
+
+    def behind_seconds(self, places: Collection[Place]) -> float:
+        """For how long, at most, the oldest event that waits in `places` has: all that was written before the last event that was applied
+        there, and before the last look that found nothing, is applied.
+        """
+        quiet = monotonic() - self._caught_up_at
+        now = self._clock()
+        ages = (min(quiet, (now - self._heard[place]).total_seconds()) if place in self._heard else quiet for place in places)
+        return max(0.0, max(ages, default=0.0))
 
     async def release(self, subject: str) -> int:
         """Apply the parked events of `subject` in order as far as they follow one another; answers how many were applied. Where two
@@ -251,7 +269,10 @@ class Consumer:
             reach("commit.before")
             await session.commit()
             reach("commit.after")
-        self._positions[records[0].topic, records[0].partition] = records[-1].offset + 1
+        place = records[0].topic, records[0].partition
+        self._positions[place] = records[-1].offset + 1
+        if deliveries:
+            self._heard[place] = deliveries[-1].envelope.recorded_at
         self.applied += len(plan.apply)
         self.repeats += plan.repeats
 
@@ -262,6 +283,7 @@ class Consumer:
             try:
                 deliveries.append(Delivery.decode(record.event))
             except UndecodableEvent:
+                self.dead_letters += 1
                 log.error("event_dead_lettered", consumer=self.name, topic=record.topic, offset=record.offset)
                 await self._bus.publish([Message(dead_letter_topic(record.topic), self.name, record.event)])
         return deliveries

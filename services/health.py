@@ -1,16 +1,19 @@
-"""What a process without an API says of itself: `/healthz` (it runs) and `/readyz` (its parts do their work)."""
+"""What a process without an API says of itself: `/healthz` (it runs), `/readyz` (its parts do their work) and `/metrics`."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 
 from services.encoding import encode
+from services.metrics import MEDIA_TYPE
 
 
 @asynccontextmanager
-async def answering(host: str, port: int, idle_parts: Callable[[], Sequence[str]]) -> AsyncIterator[None]:
-    """Answer at host:port meanwhile; ready unless `idle_parts` names a part that does not do its work."""
+async def answering(
+    host: str, port: int, idle_parts: Callable[[], Sequence[str]], page: Callable[[], Awaitable[bytes]]
+) -> AsyncIterator[None]:
+    """Answer at host:port meanwhile; ready unless `idle_parts` names a part that does not do its work. `page` are the metrics."""
 
     async def healthz(_request: web.Request) -> web.Response:
         return _answer(200, {"status": "ok"})
@@ -19,8 +22,11 @@ async def answering(host: str, port: int, idle_parts: Callable[[], Sequence[str]
         idle = idle_parts()
         return _answer(503, {"status": "unready", "idle": list(idle)}) if idle else _answer(200, {"status": "ready"})
 
+    async def metrics(_request: web.Request) -> web.Response:
+        return web.Response(body=await page(), headers={"Content-Type": MEDIA_TYPE})
+
     application = web.Application()
-    application.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    application.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import perf_counter
 from typing import Any, Literal
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from services.errors import NotFound, Refusal, WrongState
 from services.idempotency import forget_old_answers
 from services.identifiers import new_id
 from services.manifests import Manifest
+from services.metrics import JOB_BOUNDS, Timings
 from services.problems import problem_of
 from services.routing import Router, SessionDep
 from services.settings import Settings
@@ -184,6 +186,7 @@ class JobRunner:
         self._database = database
         self._settings = settings
         self._clock = clock
+        self.timings = Timings(JOB_BOUNDS)
 
     async def run(self) -> None:
         """Run due jobs until cancelled; a lost connection is made anew."""
@@ -248,19 +251,26 @@ class JobRunner:
             detail = f"The work was broken off {MOST_BREAKS} times"
             await self._close(job, "failed", problem={"code": "broken_off", "detail": detail, "title": "BrokenOff"})
             return True
+        started = perf_counter()
+        outcome = await self._outcome_of(job)
+        self.timings.note((self._service, job.kind, outcome), perf_counter() - started)
+        return True
+
+    async def _outcome_of(self, job: Job) -> str:
         try:
             if job.cancel_requested:
                 raise JobCancelled
             await self._carry_out(job)
         except ClaimLost:
             log.warning("job_claim_lost", kind=job.kind, job_id=str(job.id), attempt=job.attempts)
+            return "lost"
         except JobCancelled:
-            await self._close(job, "cancelled")
+            return await self._close(job, "cancelled")
         except Refusal as refusal:
-            await self._close(job, "failed", problem=problem_of(refusal, job.correlation_id))
+            return await self._close(job, "failed", problem=problem_of(refusal, job.correlation_id))
         except Exception as error:
-            await self._retry_or_fail(job, error)
-        return True
+            return await self._retry_or_fail(job, error)
+        return "succeeded"
 
     async def _carry_out(self, job: Job) -> None:
         context = Context(job.tenant_id, job.actor, job.correlation_id, str(job.id))
@@ -292,23 +302,23 @@ class JobRunner:
 
         return report
 
-    async def _retry_or_fail(self, job: Job, error: Exception) -> None:
+    async def _retry_or_fail(self, job: Job, error: Exception) -> str:
         log.error("job_failed", kind=job.kind, job_id=str(job.id), attempt=job.attempts, error_type=type(error).__name__, exc_info=error)
         if job.attempts < MOST_ATTEMPTS or job.kind in self._schedules:
             delay = timedelta(seconds=min(2**job.attempts, 300))
             async with self._database.session() as session:
                 await session.execute(update(Job).where(*_claim(job)).values(status="queued", run_at=self._clock() + delay))
                 await session.commit()
-            return
-        await self._close(
-            job, "failed", problem={"code": "internal", "detail": "The work failed on our side", "title": type(error).__name__}
-        )
+            return "retried"
+        problem = {"code": "internal", "detail": "The work failed on our side", "title": type(error).__name__}
+        return await self._close(job, "failed", problem=problem)
 
-    async def _close(self, job: Job, status: Status, *, problem: dict[str, Any] | None = None) -> None:
+    async def _close(self, job: Job, status: Status, *, problem: dict[str, Any] | None = None) -> Status:
         async with self._database.session() as session:
             closing = update(Job).where(*_claim(job)).values(status=status, problem=problem, updated_at=self._clock())
             await session.execute(closing)
             await session.commit()
+        return status
 
 
 def _claim(job: Job) -> tuple[ColumnElement[bool], ...]:

@@ -32,7 +32,13 @@ class Relay:
         self._service = service
         self._held: dict[str, float] = {}
         self.published = 0
+        self.in_office = False
         self.came_round_at = 0.0
+
+    @property
+    def held(self) -> int:
+        """How many keys are held back because the bus refused an event of theirs."""
+        return len(self._held)
 
     async def run(self) -> None:
         """Move events until cancelled; a lost connection is made anew."""
@@ -53,6 +59,7 @@ class Relay:
             while not await connection.fetchval(LOCK):  # the lock lives in the database
                 self._come_round()
                 await asyncio.sleep(STANDBY_SECONDS)
+            self.in_office = True
             pauses = Pauses()
             while True:
                 moved = await self.move(connection)
@@ -61,6 +68,7 @@ class Relay:
                 if moved < 1000:
                     await asyncio.sleep(pause)
         finally:
+            self.in_office = False
             await connection.close(timeout=2)
 
     def _come_round(self) -> None:

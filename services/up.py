@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,14 +82,25 @@ class Company:
         self.url = f"http://{settings.host}:{port}"
         self._settings = settings.model_copy(update={"public_url": settings.public_url or self.url})
         self._port = port
+        self._worker_port = port + 1
         self._stopping = asyncio.Event()
         self.processes: dict[str, asyncio.subprocess.Process] = {}
+
+    @property
+    def worker_url(self) -> str:
+        """Where the worker process says how it does."""
+        return f"http://{self._settings.host}:{self._worker_port}"
 
     async def run(self, console: Console) -> None:
         """Keep both processes running; returns when `stop` was called and both have ended."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep("serve", ["serve", "--all", "--port", str(self._port)], console))
-            group.create_task(self._keep("work", ["work", "--all"], console))
+            group.create_task(self._keep("serve", lambda: ["serve", "--all", "--port", str(self._port)], console))
+            group.create_task(self._keep("work", self._work, console))
+
+    def _work(self) -> list[str]:
+        """The worker answers for itself beside the door; where somebody took its port meanwhile, at the next that is free."""
+        self._worker_port = free_port(self._settings.host, self._worker_port)
+        return ["work", "--all", "--port", str(self._worker_port)]
 
     def stop(self) -> None:
         """Tell both processes to end; one that has not after a while is killed, which loses nothing."""
@@ -121,11 +132,11 @@ class Company:
             while not await _is_ready(client):  # noqa: ASYNC110 - nothing tells of a process that came up
                 await asyncio.sleep(0.1)
 
-    async def _keep(self, name: str, arguments: Sequence[str], console: Console) -> None:
+    async def _keep(self, name: str, arguments: Callable[[], Sequence[str]], console: Console) -> None:
         pause = 0.1
         while not self._stopping.is_set():
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "services.command", *arguments, "--parent", str(os.getpid()), env=environment(self._settings)
+                sys.executable, "-m", "services.command", *arguments(), "--parent", str(os.getpid()), env=environment(self._settings)
             )
             self.processes[name] = process
             if self._stopping.is_set():  # `stop` came while the process was being made

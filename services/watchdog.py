@@ -38,4 +38,6 @@ async def watch(consumer: Consumer, *, patience_seconds: float = PATIENCE_SECOND
         if positions != seen or not waiting:
             seen, since = positions, now()
         elif now() - since >= patience_seconds:
-            raise ConsumerStuck(f"{consumer.name}: {waiting} events wait and nothing was applied for {patience_seconds:.0f} s")
+            raise ConsumerStuck(
+                f"{consumer.name}: {sum(waiting.values())} events wait and nothing was applied for {patience_seconds:.0f} s"
+            )

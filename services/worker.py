@@ -6,7 +6,7 @@ import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from services import failpoints, memory
+from services import failpoints, memory, metrics, readings
 from services.bus import Bus
 from services.bus.opening import open_bus
 from services.cancellation import let_go_if_cancelled
@@ -28,6 +28,7 @@ class Worker:
 
     def __init__(self, manifest: Manifest, settings: Settings, bus: Bus, *, clock: Clock = utc_now) -> None:
         self.name = manifest.name
+        self.clock = clock
         self.database = Database(settings.database(manifest.name), pool_size=5, application_name=f"mitra work {manifest.name}")
         self.relay = Relay(plain_url(settings.database(manifest.name)), bus, service=manifest.name)
         topics = consumed_topics(manifest, discover(settings.services_path))
@@ -71,7 +72,7 @@ async def open_workers(manifests: Sequence[Manifest], settings: Settings, *, clo
 
 
 async def work(manifests: Sequence[Manifest], settings: Settings, *, host: str = "", port: int | None = None) -> None:
-    """Run the workers of `manifests` until cancelled or told to stop; with a `port`, say there whether they are ready.
+    """Run the workers of `manifests` until cancelled or told to stop; with a `port`, say there how they do.
 
     Ctrl-C reaches a worker twice, as SIGINT from the terminal and as SIGTERM from `mitra up`: the second must not break off the
     clean-up that the first began.
@@ -81,13 +82,21 @@ async def work(manifests: Sequence[Manifest], settings: Settings, *, host: str =
     async with AsyncExitStack() as stack:
         workers = await stack.enter_async_context(open_workers(manifests, settings))
         if port is not None:
-            await stack.enter_async_context(answering(host, port, lambda: [part for worker in workers for part in worker.idle_parts()]))
+            await stack.enter_async_context(answering(host, port, lambda: _idle_parts(workers), lambda: _page(workers)))
         working = asyncio.create_task(_run(workers))
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, lambda: working.cancelling() or working.cancel())
         with contextlib.suppress(asyncio.CancelledError):
             await working
         let_go_if_cancelled()
+
+
+def _idle_parts(workers: Sequence[Worker]) -> list[str]:
+    return [part for worker in workers for part in worker.idle_parts()]
+
+
+async def _page(workers: Sequence[Worker]) -> bytes:
+    return metrics.page_of(await readings.of_workers(workers))
 
 
 async def _run(workers: Sequence[Worker]) -> None:

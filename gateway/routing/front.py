@@ -1,6 +1,7 @@
 """The front: the ASGI application that every request from outside passes first."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import quote
@@ -19,10 +20,12 @@ from gateway.documents.merging import merge_documents
 from gateway.keys.ring import KeyRing
 from gateway.limits.buckets import Buckets
 from gateway.settings import GatewaySettings
-from services import problems
+from services import metrics, problems, readings
 from services.encoding import encode
-from services.errors import NotFound, Refusal, Unavailable
+from services.errors import NotFound, Refusal, Unauthenticated, Unavailable
 from services.manifests import Manifest, discover
+from services.metrics import Sample
+from services.routing import allows
 from services.settings import Settings
 from services.tokens import GATEWAY, KeyPairs, Minter
 
@@ -34,6 +37,8 @@ from .targets import Target, Within
 
 log = structlog.get_logger()
 
+JSON = "application/json"
+OPERATORS = "platform:metrics"
 ASK_SECONDS = 5.0
 DOCUMENT_SECONDS = 60.0
 
@@ -67,6 +72,7 @@ class Front:
         self._minter = Minter(KeyPairs.load(settings.keys_folder, GATEWAY), clock=gateway.state.clock)
         self._ring = KeyRing(gateway.state.database, own, clock=gateway.state.clock)
         self._document: tuple[float, bytes] | None = None
+        self._refusals: Counter[str] = Counter()
         gateway.state.key_ring = self._ring
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,10 +120,10 @@ class Front:
             else:
                 await self._forward(service, scope, receive, send, incoming=incoming)
         except Refusal as refusal:
-            await _refuse(refusal, incoming, scope, receive, send)
+            await self._refuse(refusal, incoming, scope, receive, send)
         except (SQLAlchemyError, OSError) as error:
             log.error("front_failed", error_type=type(error).__name__)
-            await _refuse(Unavailable("The keys cannot be read just now"), incoming, scope, receive, send)
+            await self._refuse(Unavailable("The keys cannot be read just now"), incoming, scope, receive, send)
 
     async def _forward(self, service: str, scope: Scope, receive: Receive, send: Send, *, incoming: Incoming) -> None:
         path: str = scope["path"]
@@ -139,20 +145,40 @@ class Front:
             limit.check()
 
     async def _answer_itself(self, scope: Scope, receive: Receive, send: Send, *, incoming: Incoming) -> None:
-        """What is answered without a key: health, and the documents. Raises NotFound for everything else."""
+        """What no service answers: health and the documents without a key, the metrics to operators. Raises NotFound for all else."""
         path = scope["path"] if scope["method"] in ("GET", "HEAD") else ""
         if path == "/healthz":
-            await _send_json(200, encode({"status": "ok"}), incoming, scope, receive, send)
+            await _send(200, encode({"status": "ok"}), JSON, incoming, scope, receive, send)
         elif path == "/readyz":
             status, body = await self._ask_readiness()
-            await _send_json(status, body, incoming, scope, receive, send)
+            await _send(status, body, JSON, incoming, scope, receive, send)
         elif path == "/openapi.json":
-            await _send_json(200, await self._get_document(), incoming, scope, receive, send)
+            await _send(200, await self._get_document(), JSON, incoming, scope, receive, send)
         elif path == "/asyncapi.json":
             body = await asyncio.to_thread(encoded_events, self._services_path)
-            await _send_json(200, body, incoming, scope, receive, send)
+            await _send(200, body, JSON, incoming, scope, receive, send)
+        elif path == "/metrics" and await self._is_operator(incoming):
+            await _send(200, metrics.page_of(self._readings()), metrics.MEDIA_TYPE, incoming, scope, receive, send)
         else:
             raise NotFound(problems.NO_PATH)
+
+    async def _is_operator(self, incoming: Incoming) -> bool:
+        try:
+            caller = await self._ring.caller_of(incoming.token())
+        except Unauthenticated:
+            return False
+        return allows(caller.scopes, OPERATORS)
+
+    def _readings(self) -> list[Sample]:
+        """The requests of every application of this process, and those that the door itself refused."""
+        of_services = [sample for app in self._apps.values() if isinstance(app, FastAPI) for sample in readings.of_application(app)]
+        return [*of_services, *(Sample(metrics.REFUSALS, count, (code,)) for code, count in self._refusals.items())]
+
+    async def _refuse(self, refusal: Refusal, incoming: Incoming, scope: Scope, receive: Receive, send: Send) -> None:
+        self._refusals[refusal.code] += 1
+        response = problems.respond(refusal, incoming.request_id.decode())
+        response.headers["x-request-id"] = incoming.request_id.decode()
+        await response(scope, receive, send)
 
     async def _ask_readiness(self) -> tuple[int, bytes]:
         """Ready means: every application in this process says so, and every service elsewhere too."""
@@ -191,12 +217,6 @@ def _target(manifest: Manifest, apps: Mapping[str, ASGIApp], settings: Settings)
     raise ServiceUnplaced(f"say where {manifest.name} answers: MITRA_SERVICE_URLS__{manifest.name.upper()}=http://…")
 
 
-async def _refuse(refusal: Refusal, incoming: Incoming, scope: Scope, receive: Receive, send: Send) -> None:
-    response = problems.respond(refusal, incoming.request_id.decode())
-    response.headers["x-request-id"] = incoming.request_id.decode()
-    await response(scope, receive, send)
-
-
-async def _send_json(status: int, body: bytes, incoming: Incoming, scope: Scope, receive: Receive, send: Send) -> None:
+async def _send(status: int, body: bytes, media_type: str, incoming: Incoming, scope: Scope, receive: Receive, send: Send) -> None:
     headers = {"x-request-id": incoming.request_id.decode()}
-    await Response(body, status, headers, "application/json")(scope, receive, send)
+    await Response(body, status, headers, media_type)(scope, receive, send)

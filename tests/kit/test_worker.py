@@ -50,6 +50,9 @@ async def test_a_worker_says_when_it_is_ready_and_stops_in_order(
     assert (await client.get("/healthz")).json() == {"status": "ok"}
     await make(mitra, await mitra.new_tenant(), 3)
     await until(lambda: is_empty(mitra))
+    page = await client.get("/metrics")
+    assert page.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert {'mitra_relay_in_office{service="demo"} 1.0', 'mitra_unreadable{service="demo"} 0.0'} <= set(page.text.splitlines())
     for number in told:
         process.send_signal(number)
     assert await asyncio.wait_for(process.wait(), 30) == 0
