@@ -7,6 +7,8 @@ async def test_five_kills_of_its_worker_send_nothing_twice_and_lose_nobody() -> 
     verdict = await run(2_000, 5, 20260302, say=lambda _line: None)
     assert verdict.twice == []
     assert verdict.lost == []
+    assert verdict.reordered == []
+    assert verdict.events >= 2_000 - verdict.states["unknown"]
     assert verdict.kills.total() == 5
     assert sum(verdict.states.values()) == 2_000
     assert verdict.states["sent"] > 1_500

@@ -9,9 +9,10 @@ from typing import Any
 import asyncpg
 
 from services.bus.opening import open_bus
-from services.manifests import discover
+from services.manifests import Manifest, discover
 from services.settings import Settings, plain_url
 from tests.chaos.load import Promises
+from tests.kit.untold import loud_tables
 
 
 @dataclass
@@ -63,6 +64,18 @@ async def judge(settings: Settings, promises: Promises) -> Verdict:
     verdict.doubled += [f"order {order_id} was never promised" for order_id in rows.keys() - promises.versions.keys()]
     await _judge_journal(settings, {f"order/{id_}": row["version"] for id_, row in rows.items()}, verdict)
     await _judge_facts(settings, {f"order/{id_}": row["version"] for id_, row in rows.items()}, verdict)
+    await _judge_parked(settings, verdict)
+    return verdict
+
+
+async def judge_told(settings: Settings, manifest: Manifest) -> Verdict:
+    """Hold the journal against the rows of a service: every version of every row that is told of is there once, and in its order."""
+    verdict = Verdict()
+    versions = {}
+    for table in loud_tables(manifest):
+        rows = await _fetch_all(settings, manifest.name, table.name, "id")
+        versions |= {f"{table.name}/{row['id']}": row["version"] for row in rows}
+    await _judge_journal(settings, versions, verdict)
     await _judge_parked(settings, verdict)
     return verdict
 
