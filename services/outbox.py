@@ -32,6 +32,10 @@ class Outbox(Base):
     event: Mapped[str] = mapped_column(Text)
 
 
+INSERT = insert(Outbox.__table__).inline()  # type: ignore[arg-type]
+"""Made once, and without asking for the id that was drawn: every write pays for this statement."""
+
+
 class RecordedTwice(Conflict):
     """A second event, or another change, on a subject that was already recorded in this transaction."""
 
@@ -120,7 +124,7 @@ async def _insert(session: AsyncSession, facts: Sequence[tuple[Row, Event, datet
                 f"{fact.type} would carry {len(encoded):,} bytes; an event carries at most {MAX_BYTES:,}", code="event_too_large"
             )
         rows.append({"topic": topic_of(fact.type), "partition_key": row.partition_key, "event": encoded.decode()})
-    await session.execute(insert(Outbox.__table__), rows if len(rows) > 1 else rows[0])  # type: ignore[arg-type]
+    await session.execute(INSERT, rows if len(rows) > 1 else rows[0])
 
 
 def envelope_of(

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Index, Text, false, select, type_coerce
+from sqlalchemy import ARRAY, ColumnElement, Index, Text, Uuid, any_, bindparam, false, select, type_coerce
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -67,6 +67,12 @@ class ConsentReference(Base):
     changed_at: Mapped[datetime]
 
 
+FIND = select(ContactReference).where(ContactReference.contact_id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+FIND_CONSENTS = (
+    select(ConsentReference)
+    .where(ConsentReference.contact_id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+    .order_by(ConsentReference.consent_id)
+)
 CONTACT_FIELDS = ("kind", "owner_id", "lifecycle", "country", "language", "archived_at")
 SCORE_FIELDS = ("lifetime_value_minor", "currency", "scored_at", "tier", "churn_bps", "value_at_risk_minor")
 CONSENT_FIELDS = ("contact_id", "purpose", "channel", "topic_id", "status")
@@ -98,15 +104,14 @@ async def on_consent(session: AsyncSession, deliveries: Sequence[Delivery]) -> N
 
 async def find_references(session: AsyncSession, contact_ids: Iterable[UUID]) -> Mapping[UUID, ContactReference]:
     """What is known of each contact; one of whom nothing was heard yet is not in the answer."""
-    found = await session.scalars(select(ContactReference).where(ContactReference.contact_id.in_(set(contact_ids))))
+    found = await session.scalars(FIND, {"ids": list(set(contact_ids))})
     return {reference.contact_id: reference for reference in found}
 
 
 async def find_consents(session: AsyncSession, contact_ids: Iterable[UUID]) -> Mapping[UUID, Sequence[ConsentReference]]:
     """The consents of each contact that has any, in the order of their ids."""
-    statement = select(ConsentReference).where(ConsentReference.contact_id.in_(set(contact_ids))).order_by(ConsentReference.consent_id)
     found: dict[UUID, list[ConsentReference]] = {}
-    for consent in await session.scalars(statement):
+    for consent in await session.scalars(FIND_CONSENTS, {"ids": list(set(contact_ids))}):
         found.setdefault(consent.contact_id, []).append(consent)
     return found
 

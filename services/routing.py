@@ -43,12 +43,13 @@ class TransactionalRoute(APIRoute):
     """One request, one transaction, one commit before the response leaves; a keyed request is answered once. A database that does not
     answer in time breaks it off: its connection is cut, so nothing is committed later (what was being committed just then may be).
 
-    Who follows a link is nobody that we know, so its keys are not remembered.
+    The scope is looked at first: neither a body nor a stored answer is read for whoever may not do what is asked. Who follows a link is
+    nobody that we know, so its keys are not remembered.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        scope = (self.openapi_extra or {}).get("x-scope")
+        scope = (self.openapi_extra or {})["x-scope"]
 
         async def in_transaction(request: Request) -> Response:
             try:
@@ -67,11 +68,12 @@ class TransactionalRoute(APIRoute):
         return in_transaction
 
 
-async def _run(request: Request, handle: Callable[[Request], Coroutine[Any, Any, Response]], scope: str | None) -> Response:
-    keyed = await _keyed(request) if scope != PUBLIC else None
+async def _run(request: Request, handle: Callable[[Request], Coroutine[Any, Any, Response]], scope: str) -> Response:
+    keyed = None
+    if scope != PUBLIC:
+        check_scope(caller_of(request), scope)
+        keyed = await _keyed(request)
     if keyed is not None:
-        if scope is not None:  # a stored answer is for those only who may do what was done
-            check_scope(caller_of(request), scope)
         stored = await idempotency.find_answer(session_of(request), keyed)
         if stored is not None:
             return Response(stored.body, status_code=stored.status, headers=stored.headers, media_type="application/json")
@@ -173,15 +175,6 @@ def allows(scopes: frozenset[str], needed: str) -> bool:
     return not granted.isdisjoint(scopes)
 
 
-def needs(scope: str) -> Callable[[Request], Coroutine[Any, Any, None]]:
-    """The dependency that refuses callers without `scope`."""
-
-    async def check(request: Request) -> None:
-        check_scope(caller_of(request), scope)
-
-    return check
-
-
 def check_scope(caller: Caller, scope: str) -> None:
     """Raises Forbidden for a caller without `scope`; `internal` means another service, never a person or a key."""
     if scope == "internal":
@@ -211,7 +204,6 @@ class Router(APIRouter):
             path,
             methods=[method],
             operation_id=f"{self.noun}.{name}",
-            dependencies=[] if scope == PUBLIC else [Depends(needs(scope))],
             responses=responses,
             openapi_extra={"x-scope": scope},
             include_in_schema=scope not in ("internal", PUBLIC),

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import bindparam, insert, null, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pipeline_svc.pipelines.models import Pipeline
@@ -37,6 +37,21 @@ IN_JSON = {"contact_roles", "competitor_ids", "splits", "team_ids", "tags", "ext
 PLAIN = OpportunityPatch.model_fields.keys() - {"lines", "amount_minor", "probability_bps"}
 """The fields that are set as they are sent."""
 
+_TABLE: Any = Opportunity.__table__
+_ROW = {column: bindparam(column.key, type_=column.type) for column in _TABLE.columns}
+_BORN = insert(_TABLE).values(_ROW).returning(*map(_TABLE.c.get, ("id", "version", "tenant_id", "stage_id", "stage_since"))).cte("born")
+_ENTERED = {
+    "opportunity_id": _BORN.c.id,
+    "version": _BORN.c.version,
+    "tenant_id": _BORN.c.tenant_id,
+    "from_stage_id": null(),
+    "to_stage_id": _BORN.c.stage_id,
+    "entered_at": _BORN.c.stage_since,
+    "is_open": true(),
+}
+BIRTH = insert(StageEntry.__table__).from_select(list(_ENTERED), select(*_ENTERED.values()))  # type: ignore[arg-type]
+"""A new opportunity and its entry into its first stage, in one statement."""
+
 
 async def create_opportunity(
     session: AsyncSession, opportunity: OpportunityCreate, *, roles: Sequence[str], lead_id: UUID | None = None
@@ -59,8 +74,7 @@ async def write_opportunities(
         except Refusal as refusal:
             answers[opportunity_id] = refusal
     if rows:
-        await session.execute(insert(Opportunity.__table__), rows)  # type: ignore[arg-type]
-        await session.execute(insert(StageEntry.__table__), [timers.entry_of(row, from_stage_id=None) for row in rows])  # type: ignore[arg-type]
+        await session.execute(BIRTH, rows)
         await timers.watch(session, rows, pipelines)
     facts = [
         (

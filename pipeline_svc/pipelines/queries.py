@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import now
@@ -22,6 +23,7 @@ FIELDS: FilterFields = {
     "created_at": Field("instant", Pipeline.created_at),
 }
 ORDERS = {"created_at": Order(Pipeline.created_at, datetime), "name": Order(Pipeline.name, str)}
+FIND = select(Pipeline.__table__).where(Pipeline.__table__.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 
 
 async def get_pipeline(session: AsyncSession, pipeline_id: UUID, *, lock: bool = False) -> Pipeline:
@@ -33,10 +35,10 @@ async def get_pipeline(session: AsyncSession, pipeline_id: UUID, *, lock: bool =
 
 
 async def find_pipelines(session: AsyncSession, pipeline_ids: Collection[UUID]) -> dict[UUID, Pipeline]:
-    """Those of the pipelines that exist."""
+    """Those of the pipelines that exist: rows that read like pipelines and cannot be changed."""
     if not pipeline_ids:
         return {}
-    return {pipeline.id: pipeline for pipeline in await session.scalars(select(Pipeline).where(Pipeline.id.in_(pipeline_ids)))}
+    return {row.id: cast("Pipeline", row) for row in await session.execute(FIND, {"ids": list(pipeline_ids)})}
 
 
 async def find_active_pipelines(session: AsyncSession) -> Sequence[Pipeline]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, select
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, case, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import now
@@ -33,6 +33,7 @@ ORDERS = {
     "updated_at": Order(Queue.updated_at, datetime),
     "name": Order(Queue.name, str),
 }
+FIND_ACTIVE = select(Queue.__table__.c.id).where(Queue.id == any_(bindparam("ids", type_=ARRAY(Uuid))), Queue.status == "active")
 URGENCY = case({"urgent": 0, "high": 1, "normal": 2}, value=Ticket.priority, else_=3)
 
 
@@ -76,7 +77,7 @@ async def find_active_queues(session: AsyncSession, queue_ids: Iterable[UUID]) -
     wanted = set(queue_ids)
     if not wanted:
         return set()
-    return set(await session.scalars(select(Queue.id).where(Queue.id.in_(wanted), Queue.status == "active")))
+    return set(await session.scalars(FIND_ACTIVE, {"ids": list(wanted)}))
 
 
 def check_queue(queue_id: UUID, active: Container[UUID]) -> None:

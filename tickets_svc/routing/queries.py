@@ -66,7 +66,7 @@ def read_filter(text: str, at: datetime) -> Predicate:
 
 async def has_active_rules(session: AsyncSession) -> bool:
     """Whether anything routes tickets here."""
-    return bool(await session.scalar(select(select(RoutingRule.id).where(*_is_active()).exists())))
+    return bool(await session.scalar(select(IS_ROUTED)))
 
 
 async def find_active_rules(session: AsyncSession, records: Mapping[UUID, Mapping[str, object]]) -> list[rules.Rule]:
@@ -156,3 +156,7 @@ def _rule(row: RoutingRule, test: Predicate, records: Mapping[UUID, Mapping[str,
 
 def _is_active() -> tuple[Any, ...]:
     return RoutingRule.status == "active", RoutingRule.archived_at.is_(None)
+
+
+IS_ROUTED = select(RoutingRule.__table__.c.id).where(*_is_active()).exists()
+"""Whether anything routes tickets here, as part of another statement."""

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from pydantic import ValidationError
 from sqlalchemy import insert
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import birth, context_of, now
@@ -22,13 +21,13 @@ from services.merge_patch import merge
 from services.outbox import Written, record, record_many
 from services.preconditions import check_version
 from services.problems import invalid_from
-from services.references import find_references
 from services.upserts import Values, create_one, rename
 from tickets_svc.queues.queries import check_queue, find_active_queues
-from tickets_svc.routing.arming import ask_for_routing
+from tickets_svc.routing.arming import arm_routing
 
 from . import rules
-from .models import Ticket, TicketCounter
+from .births import draw
+from .models import Ticket
 from .queries import get_ticket
 from .schemas import Complaint, TicketCreate, TicketPatch, TicketRead
 
@@ -38,6 +37,8 @@ REOPENED_FROM = "reopened_from"
 AS_JSON = frozenset({"watchers", "links", "checklist", "complaint", "external_ids"})
 AS_SENT = frozenset(TicketPatch.model_fields) - AS_JSON
 """The columns that a create and a patch set as they are sent."""
+
+INSERT = insert(Ticket.__table__)  # type: ignore[arg-type]
 
 
 def state_of(ticket: Ticket | Values) -> TicketState:
@@ -54,24 +55,23 @@ async def write_tickets(session: AsyncSession, births: Sequence[tuple[UUID, Tick
     """Write new tickets under the given ids, and their events: one statement each, whatever their number. Answers row or refusal."""
     answers: dict[UUID, Values | Refusal] = {}
     queues = await find_active_queues(session, (ticket.queue_id for _, ticket in births if ticket.queue_id))
-    references = await find_references(session, (ticket.contact_id for _, ticket in births if ticket.contact_id))
     for ticket_id, ticket in births:
         try:
             if ticket.queue_id is not None:
                 check_queue(ticket.queue_id, queues)
-            known = references.get(ticket.contact_id) if ticket.contact_id else None
-            answers[ticket_id] = _row(session, ticket_id, ticket) | {"value_at_risk_minor": known.value_at_risk_minor if known else None}
+            answers[ticket_id] = _row(session, ticket_id, ticket)
         except Refusal as refusal:
             answers[ticket_id] = refusal
     rows = [answer for answer in answers.values() if not isinstance(answer, Refusal)]
-    if rows:
-        first = await _draw_numbers(session, len(rows))
-        for number, row in enumerate(rows, start=first):
-            row["number"] = number
-        await session.execute(insert(Ticket.__table__), rows)  # type: ignore[arg-type]
+    if not rows:
+        return answers
+    drawn = await draw(session, len(rows), {row["contact_id"] for row in rows if row["contact_id"] is not None})
+    for number, row in enumerate(rows, start=drawn.first_number):
+        row |= {"number": number, "value_at_risk_minor": drawn.at_risk.get(row["contact_id"])}
+    await session.execute(INSERT, rows)
     await record_many(session, [(_written(row), _opened(row), row["opened_at"]) for row in rows])
-    if rows:
-        await ask_for_routing(session)
+    if drawn.is_routed:
+        await arm_routing(session)
     return answers
 
 
@@ -130,7 +130,7 @@ async def restore_ticket(session: AsyncSession, ticket_id: UUID) -> Ticket:
 
 
 def _row(session: AsyncSession, ticket_id: UUID, ticket: TicketCreate) -> Values:
-    """The row of a ticket that is being born, but for its number. Raises Invalid."""
+    """The row of a ticket that is being born, but for its number and what may be lost. Raises Invalid."""
     opened_at = rules.decide_instant(ticket.opened_at, now=now(session), pointer="/opened_at")
     key = f"{context_of(session).tenant_id}:{ticket.contact_id or ticket_id}"
     return {
@@ -147,7 +147,6 @@ def _row(session: AsyncSession, ticket_id: UUID, ticket: TicketCreate) -> Values
         "resolved_at": None,
         "closed_at": None,
         "reopened_count": 0,
-        "number": 0,
     }
 
 
@@ -157,13 +156,6 @@ def _merged_complaint(ticket: Ticket, patch: TicketPatch) -> Values:
         return Complaint.model_validate(merge(ticket.complaint, sent)).model_dump(mode="json")
     except ValidationError as error:
         raise invalid_from(error, prefix="/complaint") from error
-
-
-async def _draw_numbers(session: AsyncSession, count: int) -> int:
-    """The first of `count` numbers that follow each other. Whoever draws next waits for this transaction to end."""
-    drawn = upsert(TicketCounter).values(tenant_id=context_of(session).tenant_id, last_number=count)
-    drawn = drawn.on_conflict_do_update(index_elements=["tenant_id"], set_={"last_number": TicketCounter.last_number + count})
-    return int((await session.scalars(drawn.returning(TicketCounter.last_number))).one()) - count + 1
 
 
 def _written(row: Values) -> Written:
