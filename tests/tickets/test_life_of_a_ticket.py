@@ -165,8 +165,13 @@ async def test_a_hundred_concurrent_writers_leave_versions_without_holes(mitra: 
 
 
 async def test_numbers_follow_each_other_in_each_tenant_however_many_open_at_once(mitra: Mitra, desk: httpx.AsyncClient) -> None:
-    tickets = await asyncio.gather(*(make.create(desk) for _ in range(40)))
-    assert sorted(ticket["number"] for ticket in tickets) == list(range(1, 41))
+    many = {"operations": [{"op": "create", "data": make.ticket()} for _ in range(7)]}
+    batches = asyncio.gather(*(make.post(desk, "/v1/tickets/batch", many) for _ in range(5)))
+    tickets = await asyncio.gather(*(make.create(desk) for _ in range(95)))
+    created = {result["id"] for batch in await batches for result in batch["results"]} | {ticket["id"] for ticket in tickets}
+    told = {event.data["state"]["number"]: event.data["state"]["id"] for event in await mitra.outbox("tickets")}
+    assert (sorted(told), set(told.values())) == (list(range(1, 131)), created)
+    assert {ticket["number"]: ticket["id"] for ticket in tickets}.items() <= told.items()
     other = mitra.client("tickets", mitra.caller(await mitra.new_tenant()))
     assert (await make.create(other))["number"] == 1
 

@@ -11,6 +11,8 @@ from services.identifiers import new_id
 from tests.harness import Mitra
 from tests.tickets import make
 from tests.tickets.test_queues import know
+from tickets_svc.tickets import operations
+from tickets_svc.tickets.schemas import TicketCreate
 
 AT_STAKE = "value_at_risk_minor > 50000"
 
@@ -34,6 +36,20 @@ async def agents(desk: httpx.AsyncClient) -> dict[str, str]:
         agent = await make.agent(desk, user, capacity=2, skills=[{"key": "lamps", "level": level}])
         found |= {name: user, f"{name}_id": agent["id"]}
     return found
+
+
+async def test_a_ticket_that_was_being_opened_while_the_first_rule_was_activated_is_routed_too(
+    mitra: Mitra, desk: httpx.AsyncClient, tenant_id: UUID, agents: dict[str, str]
+) -> None:
+    async with mitra.session("tickets", tenant_id) as session:
+        ticket = await operations.open_ticket(session, TicketCreate.model_validate(make.ticket()))
+        await activate(desk, "least_busy")
+        await mitra.drain()
+        await session.commit()
+    mitra.clock.advance(minutes=1)
+    await mitra.drain()
+    read = (await desk.get(f"/v1/tickets/{ticket.id}")).json()
+    assert read["assignee_id"] in agents.values()
 
 
 async def test_the_next_ticket_of_a_customer_at_risk_goes_to_the_senior_with_the_reasons(

@@ -1,12 +1,17 @@
 """Asking for a run of the rules, once somebody waits or has room."""
 
+from datetime import timedelta
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.database import now
 from services.jobs import arm
 
 from .queries import has_active_rules
 
-KIND, KEY = "route_waiting", "all"
+KIND, KEY, LATE = "route_waiting", "all", "late"
+LONGEST = timedelta(minutes=1)
+"""Longer than a transaction lasts."""
 
 
 async def ask_for_routing(session: AsyncSession) -> None:
@@ -18,3 +23,9 @@ async def ask_for_routing(session: AsyncSession) -> None:
 async def arm_routing(session: AsyncSession) -> None:
     """The same for who knows already that something routes here."""
     await arm(session, KIND, KEY)
+
+
+async def ask_for_routing_again(session: AsyncSession) -> None:
+    """Have what waits routed soon and once more later: tickets that are being opened just now have seen that nothing routes here."""
+    await arm_routing(session)
+    await arm(session, KIND, LATE, run_at=now(session) + LONGEST)

@@ -24,7 +24,7 @@ from services.preconditions import check_version
 from services.upserts import Values, create_named, create_one, outcome_of, patch_of, rename, upsert_named
 
 from . import rules
-from .arming import ask_for_routing
+from .arming import ask_for_routing_again
 from .models import RoutingRule
 from .queries import get_routing_rule, read_filter
 from .schemas import RoutingRuleCreate, RoutingRulePatch, Targets, check_targets
@@ -80,7 +80,7 @@ async def update_routing_rule(session: AsyncSession, routing_rule_id: UUID, patc
 async def activate_routing_rule(session: AsyncSession, routing_rule_id: UUID) -> RoutingRule:
     """Route by it from now on, what waits already included. Raises NotFound, WrongState."""
     routing_rule = await _move(session, routing_rule_id, "activate")
-    await ask_for_routing(session)
+    await ask_for_routing_again(session)
     return routing_rule
 
 

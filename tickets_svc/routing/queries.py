@@ -155,8 +155,9 @@ def _rule(row: RoutingRule, test: Predicate, records: Mapping[UUID, Mapping[str,
 
 
 def _is_active() -> tuple[Any, ...]:
-    return RoutingRule.status == "active", RoutingRule.archived_at.is_(None)
+    return _RULES.status == "active", _RULES.archived_at.is_(None)
 
 
-IS_ROUTED = select(RoutingRule.__table__.c.id).where(*_is_active()).exists()
+_RULES = RoutingRule.__table__.c
+IS_ROUTED = select(_RULES.id).where(*_is_active()).exists()
 """Whether anything routes tickets here, as part of another statement."""

@@ -1,44 +1,47 @@
-"""What new tickets take from beside them, in one statement: their numbers, what may be lost with who asks, and whether rules route here."""
+"""The statement that writes new tickets: it draws their numbers, looks up what may be lost with who asks, and whether rules route here."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Uuid, any_, bindparam, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import BigInteger, Uuid, bindparam, column, func, insert, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import context_of
 from services.references import ContactReference
+from services.upserts import Values
 from tickets_svc.routing.queries import IS_ROUTED
 
-from .models import TicketCounter
+from .models import Ticket, TicketCounter
 
 _COUNTER: Any = TicketCounter.__table__
-_COUNTED = insert(_COUNTER).values(tenant_id=bindparam("tenant", type_=Uuid), last_number=bindparam("count", type_=BigInteger))
+_TICKET: Any = Ticket.__table__
+_KNOWN = ContactReference.__table__.c
+_COUNT = bindparam("count", type_=BigInteger)
+_COUNTED = upsert(_COUNTER).values(tenant_id=bindparam("tenant", type_=Uuid), last_number=_COUNT)
 _NEXT = {"last_number": _COUNTER.c.last_number + _COUNTED.excluded.last_number}
 _DRAWN = _COUNTED.on_conflict_do_update(index_elements=["tenant_id"], set_=_NEXT).returning(_COUNTER.c.last_number).cte("drawn")
-_KNOWN = ContactReference.__table__
-_OF_WHO_ASKS = _KNOWN.c.contact_id == any_(bindparam("contacts", type_=ARRAY(Uuid)))
-DRAW = select(_DRAWN.c.last_number, IS_ROUTED.label("is_routed"), _KNOWN.c.contact_id, _KNOWN.c.value_at_risk_minor).select_from(
-    _DRAWN.outerjoin(_KNOWN, _OF_WHO_ASKS)
-)
+_ROWS = func.jsonb_to_recordset(bindparam("rows", type_=JSONB)).table_valued(*[column(c.key, c.type) for c in _TICKET.columns])
+_BORN = _ROWS.render_derived(name="born", with_types=True)
+_VALUES = {c.key: c for c in _BORN.c} | {
+    "number": select(_DRAWN.c.last_number).scalar_subquery() - _COUNT + _BORN.c.number,
+    "value_at_risk_minor": select(_KNOWN.value_at_risk_minor).where(_KNOWN.contact_id == _BORN.c.contact_id).scalar_subquery(),
+}
+_INSERT = insert(_TICKET).from_select(list(_VALUES), select(*_VALUES.values()))
+_WRITTEN = _INSERT.returning(_TICKET.c.id, _TICKET.c.number, _TICKET.c.value_at_risk_minor).cte("written")
+WRITE = select(_WRITTEN, IS_ROUTED.label("is_routed"))
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """What was drawn: the first number of those that follow each other, what may be lost with each contact, whether rules route here."""
+async def write_rows(session: AsyncSession, rows: Sequence[Values]) -> bool:
+    """Write new tickets and note in `rows`, which has one at least, what was drawn and looked up; answers whether rules route here.
 
-    first_number: int
-    at_risk: Mapping[UUID, int | None]
-    is_routed: bool
-
-
-async def draw(session: AsyncSession, count: int, contact_ids: Collection[UUID]) -> Drawn:
-    """Draw for `count` tickets. Whoever draws next waits for this transaction to end, so it comes after all that may be refused."""
-    asked = {"tenant": context_of(session).tenant_id, "count": count, "contacts": list(contact_ids)}
-    found = (await session.execute(DRAW, asked)).all()
-    first = found[0]
-    at_risk = {row.contact_id: row.value_at_risk_minor for row in found}
-    return Drawn(first.last_number - count + 1, at_risk, first.is_routed)
+    Whoever draws next waits for this transaction to end: so it is one statement, after all that may be refused.
+    """
+    for place, row in enumerate(rows, start=1):
+        row["number"] = place
+    asked = {"tenant": context_of(session).tenant_id, "count": len(rows), "rows": rows}
+    written = {found.id: found for found in await session.execute(WRITE, asked)}
+    for row in rows:
+        row |= {name: getattr(written[row["id"]], name) for name in ("number", "value_at_risk_minor")}
+    return any(found.is_routed for found in written.values())

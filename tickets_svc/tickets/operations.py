@@ -4,7 +4,6 @@ from collections.abc import Sequence, Set
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import birth, context_of, now
@@ -26,7 +25,7 @@ from tickets_svc.queues.queries import check_queue, find_active_queues
 from tickets_svc.routing.arming import arm_routing
 
 from . import rules
-from .births import draw
+from .births import write_rows
 from .models import Ticket
 from .queries import get_ticket
 from .schemas import Complaint, TicketCreate, TicketPatch, TicketRead
@@ -37,8 +36,6 @@ REOPENED_FROM = "reopened_from"
 AS_JSON = frozenset({"watchers", "links", "checklist", "complaint", "external_ids"})
 AS_SENT = frozenset(TicketPatch.model_fields) - AS_JSON
 """The columns that a create and a patch set as they are sent."""
-
-INSERT = insert(Ticket.__table__)  # type: ignore[arg-type]
 
 
 def state_of(ticket: Ticket | Values) -> TicketState:
@@ -65,12 +62,9 @@ async def write_tickets(session: AsyncSession, births: Sequence[tuple[UUID, Tick
     rows = [answer for answer in answers.values() if not isinstance(answer, Refusal)]
     if not rows:
         return answers
-    drawn = await draw(session, len(rows), {row["contact_id"] for row in rows if row["contact_id"] is not None})
-    for number, row in enumerate(rows, start=drawn.first_number):
-        row |= {"number": number, "value_at_risk_minor": drawn.at_risk.get(row["contact_id"])}
-    await session.execute(INSERT, rows)
+    is_routed = await write_rows(session, rows)
     await record_many(session, [(_written(row), _opened(row), row["opened_at"]) for row in rows])
-    if drawn.is_routed:
+    if is_routed:
         await arm_routing(session)
     return answers
 
