@@ -16,18 +16,19 @@ from services.manifests import Manifest, Noun
 def _routers() -> list[APIRouter]:
     from analytics_svc.back_tests import routes as back_tests
     from analytics_svc.churn import routes as churn
+    from analytics_svc.cohorts import routes as cohorts
     from analytics_svc.customers import routes as customers
     from analytics_svc.models import routes as models
     from analytics_svc.pyramid import routes as pyramid
 
-    return [customers.router, churn.router, back_tests.router, models.router, pyramid.router]
+    return [customers.router, churn.router, back_tests.router, models.router, pyramid.router, cohorts.router]
 
 
 manifest = Manifest(
     name="analytics",
     package="analytics_svc",
     port=8015,
-    nouns=[Noun("customer", "customers"), Noun("model", "models"), Noun("pyramid", "pyramid")],
+    nouns=[Noun("customer", "customers"), Noun("model", "models"), Noun("pyramid", "pyramid"), Noun("cohort", "cohorts")],
     routers=_routers,
     contracts=[CustomerScored, ModelTrained, ModelValidated, ModelRejected, ModelPromoted, ModelRetired],
     consumes=["crm.campaigns", "crm.pipeline", "crm.platform", "crm.tickets"],

@@ -32,7 +32,24 @@ async def _tidy(connection: Connection, folder: Path, _arguments: dict[str, Any]
     return await flushing.tidy(connection, folder)
 
 
-TASKS: Mapping[str, Task] = {"flush": _flush, "tidy": _tidy}
+async def _orders_by_cohort(connection: Connection, folder: Path, arguments: dict[str, Any]) -> dict[str, Any]:
+    from analytics_svc.cohorts import questions
+
+    return await questions.orders_by_cohort(connection, folder, arguments)
+
+
+async def _repeat_intervals(connection: Connection, folder: Path, arguments: dict[str, Any]) -> dict[str, Any]:
+    from analytics_svc.cohorts import questions
+
+    return await questions.repeat_intervals(connection, folder, arguments)
+
+
+TASKS: Mapping[str, Task] = {
+    "flush": _flush,
+    "tidy": _tidy,
+    "orders_by_cohort": _orders_by_cohort,
+    "repeat_intervals": _repeat_intervals,
+}
 
 
 async def carry_out(asked: dict[str, Any]) -> dict[str, Any]:
