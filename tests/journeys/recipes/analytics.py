@@ -1,5 +1,7 @@
 """How the operations of analytics succeed."""
 
+from collections.abc import Awaitable, Callable
+
 from tests.journeys.recipes.making import RECIPES, SEARCH, Request, World, history_of, jobs_of, on, plain
 
 
@@ -19,6 +21,16 @@ async def back_test(world: World) -> Request:
     return Request("POST", "/v1/models/back-test", {"origins": ["2025-09-01"]}, ids=False)
 
 
+def asked_of_buyers(path: str) -> Callable[[World], Awaitable[Request]]:
+    """A question about everybody, in a company where some have bought."""
+
+    async def recipe(world: World) -> Request:
+        await world.model()
+        return Request("GET", path, ids=False)
+
+    return recipe
+
+
 plain("customers.list", "GET", "/v1/customers?order_by=-lifetime_value_minor")
 plain("customers.search", "POST", "/v1/customers/search", SEARCH)
 on("customers.summary", "GET", "/v1/customers/{}/summary", World.customer)
@@ -33,8 +45,8 @@ on("models.get", "GET", "/v1/models/{}", World.model)
 on("models.promote", "POST", "/v1/models/{}/promote", lambda world: world.model("trained"), {})
 on("models.forecast", "GET", "/v1/models/{}/forecast?from=2026-03-01&to=2026-06-01", World.model)
 plain("pyramid.get", "GET", "/v1/pyramid")
-plain("cohorts.get", "GET", "/v1/cohorts?from=2025-01-01")
-plain("cohorts.repeat_intervals", "GET", "/v1/cohorts/repeat-intervals")
+RECIPES["cohorts.get"] = asked_of_buyers("/v1/cohorts?from=2024-01-01")
+RECIPES["cohorts.repeat_intervals"] = asked_of_buyers("/v1/cohorts/repeat-intervals")
 history_of("customers", World.customer)
 history_of("models", World.model)
 jobs_of("analytics")
