@@ -221,7 +221,7 @@ class Consumer:
             done = (await self._applied_of(session, [subject])).get(key, 0)
             ready: list[Delivery] = []
             while (following := parked[key].get(done + len(ready) + 1)) is not None:
-                ready.append(following)
+                ready.append(Delivery.decode(following))
             session.info["clock"] = self._clock
             await handle(session, ready, self._handlers, actor=f"system:{self.name}")
             await self._raise_applied(session, ready)
@@ -365,19 +365,19 @@ class Consumer:
             log.error("event_gap", consumer=self.name, seconds=round(seconds))
 
 
-def _take(plan: _Plan, delivery: Delivery, parked: dict[int, Delivery]) -> int:
+def _take(plan: _Plan, delivery: Delivery, parked: dict[int, str]) -> int:
     """Apply `delivery` and every event that waited for it; answers the sequence that the subject has reached."""
     plan.apply.append(delivery)
     key, sequence = delivery.key, delivery.envelope.sequence
     while True:
         sequence += 1
         waited = parked.pop(sequence, None)
-        following = waited or plan.early.pop((key, sequence), None)
+        following = plan.early.pop((key, sequence), None) if waited is None else Delivery.decode(waited)
         if following is None:
             return sequence - 1
         plan.apply.append(following)
         if waited is not None:
-            plan.unpark.append(waited)
+            plan.unpark.append(following)
 
 
 def dead_letter_topic(topic: str) -> str:

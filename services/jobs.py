@@ -36,6 +36,7 @@ LOCK_SPACE = 7103
 MOST_ATTEMPTS = 5
 MOST_BREAKS = 20
 POLL_SECONDS = 1.0
+SCHEDULE_LOOK_SECONDS = 60.0
 NO_TENANT = UUID(int=0)
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
@@ -200,19 +201,28 @@ class JobRunner:
                 await asyncio.sleep(1.0)
 
     async def _run_due(self) -> None:
+        """Run due jobs for a while: then it is time to look at the schedules again."""
+        until = asyncio.get_running_loop().time() + SCHEDULE_LOOK_SECONDS
         async with self._database.engine.connect() as connection:
             await connection.execution_options(isolation_level="AUTOCOMMIT")  # a look is one round trip; the lock is the session's
-            while True:
+            while asyncio.get_running_loop().time() < until:
                 if not await self.step(connection):
                     await asyncio.sleep(POLL_SECONDS)
 
     async def ensure_schedules(self) -> None:
-        """Make the row of each recurring schedule (it belongs to no tenant)."""
+        """Make the row of each recurring schedule (it belongs to no tenant). One that is further off than its period, because a clock
+        that ran ahead was put right, is brought back.
+        """
         context = Context(NO_TENANT, self._actor, "schedule")
         async with self._database.session() as session:
-            for kind in self._schedules:
-                row = _new_row(kind, "schedule", at=self._clock(), run_at=self._clock(), context=context, arguments={})
-                await session.execute(insert(Job).values(row).on_conflict_do_nothing())
+            for kind, seconds in self._schedules.items():
+                at = self._clock()
+                latest = at + timedelta(seconds=seconds)
+                statement = insert(Job).values(_new_row(kind, "schedule", at=at, run_at=at, context=context, arguments={}))
+                keys = [Job.tenant_id, Job.kind, Job.key]
+                await session.execute(
+                    statement.on_conflict_do_update(index_elements=keys, set_={"run_at": latest}, where=Job.run_at > latest)
+                )
             await session.commit()
 
     async def step(self, connection: AsyncConnection) -> bool:

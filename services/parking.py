@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ARRAY, Text, any_, delete, func, literal, select, tuple_, update
+from sqlalchemy import ARRAY, BigInteger, Text, Uuid, any_, bindparam, func, literal, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -16,6 +16,15 @@ from services.database import Base
 from services.deliveries import Delivery, SubjectKey
 
 log = structlog.get_logger()
+
+
+UNPARK = text("""
+DELETE FROM parked USING unnest(:tenants, :subjects, :sequences) AS applied (tenant_id, subject, sequence)
+WHERE parked.consumer = :consumer AND parked.subject = applied.subject
+  AND parked.sequence = applied.sequence AND parked.tenant_id = applied.tenant_id
+""").bindparams(
+    bindparam("tenants", type_=ARRAY(Uuid)), bindparam("subjects", type_=ARRAY(Text)), bindparam("sequences", type_=ARRAY(BigInteger))
+)
 
 
 class Parked(Base):
@@ -68,33 +77,30 @@ async def park(
 
 async def unpark(session: AsyncSession, consumer: str, deliveries: Sequence[Delivery]) -> None:
     """Forget parked events that were applied."""
-    for delivery in deliveries:
-        await session.execute(
-            delete(Parked).where(
-                Parked.consumer == consumer,
-                Parked.subject == delivery.envelope.subject,
-                Parked.tenant_id == delivery.envelope.tenant_id,
-                Parked.sequence == delivery.envelope.sequence,
-            )
-        )
+    if deliveries:
+        applied = {
+            "tenants": [delivery.envelope.tenant_id for delivery in deliveries],
+            "subjects": [delivery.envelope.subject for delivery in deliveries],
+            "sequences": [delivery.envelope.sequence for delivery in deliveries],
+        }
+        await session.execute(UNPARK, {"consumer": consumer, **applied})
 
 
 async def parked_of(
     session: AsyncSession, consumer: str, subjects: Sequence[str]
-) -> tuple[dict[SubjectKey, dict[int, Delivery]], set[SubjectKey]]:
-    """What is parked of `subjects`, by tenant and subject and in the order of sequences, and which of them wait for a release."""
+) -> tuple[dict[SubjectKey, dict[int, str]], set[SubjectKey]]:
+    """What is parked of `subjects`, by tenant and subject and sequence, as it came; and which of them wait for a release."""
     rows = await session.execute(
-        select(Parked.reason, Parked.event)
-        .where(Parked.consumer == consumer, Parked.subject == any_(literal(list(subjects), ARRAY(Text))))
-        .order_by(Parked.sequence)
+        select(Parked.tenant_id, Parked.subject, Parked.sequence, Parked.reason, Parked.event).where(
+            Parked.consumer == consumer, Parked.subject == any_(literal(list(subjects), ARRAY(Text)))
+        )
     )
-    found: dict[SubjectKey, dict[int, Delivery]] = defaultdict(dict)
+    found: dict[SubjectKey, dict[int, str]] = defaultdict(dict)
     failed: set[SubjectKey] = set()
-    for reason, raw in rows:
-        delivery = Delivery.decode(raw)
-        found[delivery.key][delivery.envelope.sequence] = delivery
+    for tenant_id, subject, sequence, reason, event in rows:
+        found[tenant_id, subject][sequence] = event
         if reason == "failed":
-            failed.add(delivery.key)
+            failed.add((tenant_id, subject))
     return found, failed
 
 
