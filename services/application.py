@@ -14,7 +14,7 @@ from services import metrics, openapi, problems, readings
 from services.clock import Clock, utc_now
 from services.database import Database
 from services.identifiers import new_id
-from services.jobs import jobs_router
+from services.job_routes import jobs_router
 from services.manifests import Manifest, discover
 from services.observed import Observed
 from services.segments import grouped

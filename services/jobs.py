@@ -25,7 +25,6 @@ from services.identifiers import new_id
 from services.manifests import Manifest
 from services.metrics import JOB_BOUNDS, Timings
 from services.problems import problem_of
-from services.routing import Router, SessionDep
 from services.settings import Settings
 from services.tenants import Tenant
 from services.wire import Output
@@ -383,25 +382,6 @@ def accepted(response: Response, service: str, job: Job) -> Job:
     """Say on `response` where the job that was asked for is to be read."""
     response.headers["Location"] = f"/v1/{service}-jobs/{job.id}"
     return job
-
-
-def jobs_router(manifest: Manifest) -> Router:
-    """The routes of a service's jobs: get and cancel."""
-    router = Router(f"{manifest.name}-jobs", prefix="/v1")
-
-    @router.operation("GET", f"/{manifest.name}-jobs/{{job_id}}", name="get", scope=f"{manifest.name}-jobs:read", response_model=JobRead)
-    async def get(session: SessionDep, job_id: UUID) -> Job:
-        """Read a job. Errors: 404."""
-        return await get_job(session, job_id)
-
-    @router.operation(
-        "POST", f"/{manifest.name}-jobs/{{job_id}}/cancel", name="cancel", scope=f"{manifest.name}-jobs:write", response_model=JobRead
-    )
-    async def cancel(session: SessionDep, job_id: UUID) -> Job:
-        """Ask a job to stop. Errors: 404, 409 when it has ended."""
-        return await cancel_job(session, job_id)
-
-    return router
 
 
 async def count_jobs(session: AsyncSession) -> dict[str, int]:
