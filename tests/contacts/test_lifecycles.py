@@ -280,6 +280,19 @@ async def test_who_is_disqualified_stays_out_whatever_it_asks_until_it_buys_or_i
     assert await lifecycle_of(contacts, ann["id"]) == "prospect"
 
 
+def draw_life(data: st.DataObject, ids: list[UUID]) -> tuple[list[Event], UUID, datetime | None]:
+    """The events of an order of one of these contacts, whose it is in the end, and when that contact has bought with it, if it has."""
+    owner, end = data.draw(st.sampled_from(ids)), data.draw(st.sampled_from(["kept", "refunded", "cancelled", "given"]))
+    state = order(new_id(), owner, placed_at=START - data.draw(st.sampled_from([1, 400])) * DAY)
+    life: list[Event] = [placed(state)]
+    if end == "given":
+        owner = data.draw(st.sampled_from(ids))
+        life.append(OrderChanged(state=state.model_copy(update={"contact_id": owner}), occurred_on=START.date()))
+    elif end != "kept":
+        life.append({"refunded": refunded, "cancelled": cancelled}[end](state))
+    return life, owner, state.placed_at if end in ("kept", "given") else None
+
+
 @hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 async def test_however_deliveries_of_subjects_are_shuffled_repeated_and_batched_the_lifecycles_end_the_same(
@@ -300,18 +313,10 @@ async def test_however_deliveries_of_subjects_are_shuffled_repeated_and_batched_
     bought: dict[UUID, list[datetime]] = {each: [] for each in ids}
     dealt: set[UUID] = set()
     for _ in range(data.draw(st.integers(1, 5))):
-        owner, end = data.draw(st.sampled_from(ids)), data.draw(st.sampled_from(["kept", "refunded", "cancelled", "given"]))
-        state = order(new_id(), owner, placed_at=START - data.draw(st.sampled_from([1, 400])) * DAY)
-        life: list[Event] = [placed(state)]
-        if end == "given":
-            owner = data.draw(st.sampled_from(ids))
-            life.append(OrderChanged(state=state.model_copy(update={"contact_id": owner}), occurred_on=START.date()))
-        elif end != "kept":
-            life.append({"refunded": refunded, "cancelled": cancelled}[end](state))
-        if end in ("kept", "given"):
-            assert state.placed_at is not None
-            bought[owner].append(state.placed_at)
-        dealt |= {state.contact_id, owner}
+        life, owner, bought_at = draw_life(data, ids)
+        if bought_at is not None:
+            bought[owner].append(bought_at)
+        dealt |= {life[0].state.contact_id, owner}
         lives.append(life)
     asker = data.draw(st.sampled_from([None, *ids]))
     lives.append([TicketOpened(state=ticket(asker))])

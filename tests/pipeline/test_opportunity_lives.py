@@ -120,11 +120,9 @@ async def test_the_stay_in_the_present_stage_runs_on(sales: Selling) -> None:
     assert (stay["left_at"], stay["seconds"]) == (None, 172_800)
 
 
-async def test_folding_the_events_of_an_opportunity_gives_its_read(mitra: Mitra, sales: Selling) -> None:
-    opportunity = await sales.open(name=make.CANARY, next_step=make.CANARY, contact_id=str(new_id()))
-    path = f"/v1/opportunities/{opportunity['id']}"
-    user, product = str(new_id()), str(new_id())
-    patches: list[dict[str, Any]] = [
+def patches_of(user: str, product: str) -> list[dict[str, Any]]:
+    """Changes of every field that a patch may change, each of which differs from what was before it."""
+    return [
         {"name": f"{make.CANARY} 2"},
         {"next_step": f"{make.CANARY} 3", "expected_close_on": "2026-06-01"},
         {"lines": [{"product_id": product, "quantity": 3, "unit_price_minor": 333, "discount_bps": 500}]},
@@ -135,6 +133,12 @@ async def test_folding_the_events_of_an_opportunity_gives_its_read(mitra: Mitra,
         {"probability_bps": None, "external_ids": [{"source": "erp", "id": "7"}]},
         {"contact_id": None, "source": "fair", "campaign_id": user},
     ]
+
+
+async def test_folding_the_events_of_an_opportunity_gives_its_read(mitra: Mitra, sales: Selling) -> None:
+    opportunity = await sales.open(name=make.CANARY, next_step=make.CANARY, contact_id=str(new_id()))
+    path = f"/v1/opportunities/{opportunity['id']}"
+    patches = patches_of(str(new_id()), str(new_id()))
     for patch in patches:
         changed = await sales.client.patch(path, json=patch, headers={"If-Match": "*"})
         assert changed.status_code == 200, changed.text
