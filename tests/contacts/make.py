@@ -99,3 +99,13 @@ def lasting_client(mitra: Mitra, tenant_id: UUID, service: str = "contacts") -> 
     client = mitra.client(service, caller)
     client.event_hooks = {"request": [sign]}
     return client
+
+
+async def settle(mitra: Mitra) -> None:
+    """Let contacts hear, work and tell until it is quiet; the other services stand still."""
+    worker, moved = mitra.workers["contacts"], True
+    async with mitra.databases["contacts"].engine.connect() as connection:
+        while moved:
+            moved = bool(await worker.relay.move(mitra.relays["contacts"]))
+            moved |= bool(await worker.consumer.step(wait_seconds=0.0))
+            moved |= await worker.jobs.step(connection)

@@ -17,7 +17,7 @@ from contacts_svc.consents.rules import MOVES, VERBS
 from contacts_svc.consents.schemas import ConsentRead
 from services.embedded import Server
 from services.events.contacts import ConsentState
-from tests.contacts.make import CANARY, ask, create, create_purpose, lasting_client, proof
+from tests.contacts.make import CANARY, ask, create, create_purpose, lasting_client, proof, settle
 from tests.contacts.test_consent_rules import LEADS, STATUSES
 from tests.harness import Mitra
 from tests.kit.untold import untold_writes
@@ -242,19 +242,19 @@ async def test_requests_lapse_and_consents_end_by_the_clock_in_whatever_number(
             found |= {status: page["total"]} if page["total"] else {}
         return found
 
-    await mitra.drain()
+    await settle(mitra)
     assert await counts() == {"pending": 501, "granted": 500}
     mitra.clock.advance(days=7, seconds=-5)
-    await mitra.drain()
+    await settle(mitra)
     assert await counts() == {"pending": 501, "granted": 500}
     mitra.clock.advance(seconds=10)
-    await mitra.drain()
+    await settle(mitra)
     assert await counts() == {"unknown": 501, "granted": 500}
     mitra.clock.advance(days=365 - 8)
-    await mitra.drain()
+    await settle(mitra)
     assert await counts() == {"unknown": 501, "granted": 500}
     mitra.clock.advance(days=2)
-    await mitra.drain()
+    await settle(mitra)
     assert await counts() == {"unknown": 501, "expired": 500}
     history = [event for event in await events_of(mitra, late["id"]) if event["subject"] == f"consent/{late['id']}"]
     assert [(event["type"], event["data"]["state"]["status"]) for event in history] == [
@@ -347,14 +347,14 @@ async def test_whatever_is_done_each_step_is_on_the_sheet_and_the_events_fold_to
     contacts = lasting_client(mitra, await mitra.new_tenant())
     await create_purpose(contacts, valid_days=300)
     consent = (await ask(contacts, (await create(contacts))["id"])).json()
-    await mitra.drain()
+    await settle(mitra)
     for step in script:
         mitra.clock.advance(seconds=1)
         if step.endswith("passes"):
             mitra.clock.advance(days=8 if step == "a week passes" else 366)
         else:
             assert (await act(mitra, contacts, consent, step)).status_code in (200, 409)
-        await mitra.drain()
+        await settle(mitra)
     own = await events_of(mitra, consent["id"])
     states = [ConsentState.model_validate(event["data"]["state"]) for event in own]
     assert [event["sequence"] for event in own] == list(range(1, len(own) + 1))
@@ -366,4 +366,4 @@ async def test_whatever_is_done_each_step_is_on_the_sheet_and_the_events_fold_to
         path = f"/v1/contacts/{consent['contact_id']}/consents"
         (then,) = (await contacts.get(path, params={"as_of": event["recordedtime"]})).json()["items"]
         assert ConsentState.model_validate(then) == state
-    assert await untold_writes(mitra, server) == []
+    assert await untold_writes(mitra, server, "contacts") == []

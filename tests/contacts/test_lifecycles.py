@@ -26,7 +26,7 @@ from services.events.tickets import TicketOpened, TicketState
 from services.identifiers import new_id
 from services.jobs import Job
 from services.outbox import Written, envelope_of
-from tests.contacts.make import create, lasting_client, patch
+from tests.contacts.make import create, lasting_client, patch, settle
 from tests.harness import START, Mitra
 from tests.kit.untold import untold_writes
 
@@ -328,8 +328,8 @@ async def test_however_deliveries_of_subjects_are_shuffled_repeated_and_batched_
         await mitra.workers["contacts"].relay._bus.publish(shuffled[:size])
         shuffled = shuffled[size:]
         if data.draw(st.booleans()):
-            await mitra.drain()
-    await mitra.drain()
+            await settle(mitra)
+    await settle(mitra)
     for contact_id in ids:
         latest = max(bought[contact_id], default=None)
         wanted = "rest_of_world" if contact_id == out else "prospect" if contact_id in dealt else "suspect"
@@ -341,7 +341,7 @@ async def test_however_deliveries_of_subjects_are_shuffled_repeated_and_batched_
         assert (moves[-1][1] if moves else "suspect") == wanted
     async with mitra.session("contacts", tenant_id) as session:
         assert len((await session.scalars(select(ContactOrder))).all()) == len(lives) - 1
-    assert await untold_writes(mitra, server) == []
+    assert await untold_writes(mitra, server, "contacts") == []
 
 
 async def test_a_load_of_orders_is_heard_with_a_few_statements_a_batch(mitra: Mitra, contacts: httpx.AsyncClient, tenant_id: UUID) -> None:

@@ -22,14 +22,15 @@ def loud_tables(manifest: Manifest) -> list[sa.Table]:
     return [table for table in tables if not table.info["silent"]]
 
 
-async def untold_writes(mitra: Mitra, server: Server) -> list[str]:
-    """Every difference between the versions of all loud rows of all services and the sequences of their events (none: all is told).
+async def untold_writes(mitra: Mitra, server: Server, *services: str) -> list[str]:
+    """Every difference between the versions of all loud rows of `services` (default: all) and the sequences of their events (none: all is
+    told).
 
     Events are looked for in the outboxes and on the bus; erased rows are not known here, so an event without a row is no difference,
     but an event beyond its row's version is one.
     """
     found: list[str] = []
-    for manifest in mitra.manifests:
+    for manifest in (manifest for manifest in mitra.manifests if not services or manifest.name in services):
         told = await _told(server, manifest)
         connection = await asyncpg.connect(server.dsn(provisioning.SUPERUSER, f"mitra_{manifest.name}"))
         try:
