@@ -21,6 +21,7 @@ SECTIONS = {
     "imports": "A real purchase log through the gateway",
     "value": "Customer value",
     "churn": "Churn",
+    "figures": "Churn on a real purchase log",
     "campaigns": "Campaigns",
 }
 FOLDER = Path(__file__).parent.parent

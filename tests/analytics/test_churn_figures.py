@@ -1,6 +1,7 @@
 """Churn on CDNOW through the API, beside the published figures (reference/value.md, section 4): events in, reports and answers out.
 
-The hold-out are the 39 weeks after 1997-09-30. The figures are printed: `pytest -s tests/analytics/test_churn_figures.py`.
+The hold-out are the 39 weeks after 1997-09-30. The figures are printed: `pytest -s tests/analytics/test_churn_figures.py`. In continuous
+integration this is the 1/10 sample alone; `make bench ARGS=figures` measures the whole log too, and docs/benchmarks.md keeps what it found.
 """
 
 import os
