@@ -20,6 +20,7 @@ from analytics_svc.models.rules import Fitted, fitted, fitted_churn
 from analytics_svc.scores.operations import ask_for_all_scores
 from analytics_svc.scores.rules import Cohort, Valuer, value_customers
 from analytics_svc.value import bg_nbd, gamma_gamma, mbg_nbd
+from analytics_svc.value.families import PurchaseModel
 from bench.stage import open_stage
 from bench.value import Population, generate
 from services.database import birth
@@ -64,7 +65,7 @@ async def _fill(mitra: Mitra, tenant_id: UUID, seen: Evidence) -> float:
     value, spend, closed = bg_nbd.fit(histories), gamma_gamma.fit(cohort.spend_days, cohort.mean_spend(100)), mbg_nbd.fit(histories)
     churn = ChurnModel(closed.parameters, -0.7, 0.4, 0.6, dict.fromkeys(FEATURES, 0.1), means_of(seen, list(FEATURES)))
     started = time.perf_counter()
-    value_customers(cohort, Valuer(value.parameters, spend.parameters, 100, None))
+    value_customers(cohort, Valuer(PurchaseModel("bg_nbd", value.parameters), spend.parameters, 100, None))
     explain(churn, seen)
     alone = time.perf_counter() - started
     learnt = Learnt(churn, "mbg_nbd_logit", closed, closed.log_likelihood)
@@ -72,7 +73,7 @@ async def _fill(mitra: Mitra, tenant_id: UUID, seen: Evidence) -> float:
         stats = _statistics(tenant_id, cohort, today)
         for start in range(0, CUSTOMERS, AT_ONCE):
             await session.execute(insert(CustomerStats), stats[start : start + AT_ONCE])
-        for kind, kept in (("value", fitted(value)), ("spend", fitted(spend)), ("churn", fitted_churn(learnt))):
+        for kind, kept in (("value", fitted("bg_nbd", value)), ("spend", fitted("gamma_gamma", spend)), ("churn", fitted_churn(learnt))):
             await session.execute(insert(Model), [_champion(session, kind, kept, today)])
         await session.commit()
     return alone

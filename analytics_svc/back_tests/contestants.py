@@ -9,10 +9,11 @@ from analytics_svc.churn.features import Evidence
 from analytics_svc.churn.learning import Origin, learn
 from analytics_svc.churn.scorer import ChurnModel, explain
 from analytics_svc.scores.rules import Floats
-from analytics_svc.value import bg_nbd, mbg_nbd
+from analytics_svc.value import families
+from analytics_svc.value.families import PurchaseModel
 from analytics_svc.value.statistics import DAYS_PER_WEEK
 
-MODEL, INCUMBENT, CLOSED_FORM, BG_NBD = "model", "incumbent", "mbg_nbd", "bg_nbd"
+MODEL, INCUMBENT = "model", "incumbent"
 RULES_OF_THUMB = ("heuristic", "carry_forward", "last_26_weeks")
 HALF_YEAR = 182
 EASE_WEEKS = 4.0
@@ -42,29 +43,45 @@ class Forecast:
     purchases: Floats | None = None
 
 
-def forecasts(trial: Trial, horizon_days: int, *, combined: bool, incumbent: ChurnModel | None) -> Iterator[Forecast]:
+def churn_forecasts(trial: Trial, horizon_days: int, *, combined: bool, incumbent: ChurnModel | None) -> Iterator[Forecast]:
     """The forecasts of all contestants, each fitted to what was known on that day alone, but for the incumbent, which is as it is.
 
-    `combined` says that the model is the closed form with weights; without them it is the closed form, and takes part once.
-    Raises NotEnoughHistory.
+    `combined` says that the model is the closed form with weights; without them it is MBG/NBD. Raises NotEnoughHistory.
     """
-    seen, weeks = trial.seen, horizon_days / DAYS_PER_WEEK
-    histories, row = seen.cohort.histories()
+    seen = trial.seen
     learnt = learn(seen, trial.origins if combined else [])
     yield _of_probability(MODEL, 1 - explain(learnt.model, seen, horizon_days).probability)
     if incumbent is not None:
         yield _of_probability(INCUMBENT, 1 - explain(incumbent, seen, horizon_days).probability)
-    for name, module, parameters in (
-        (CLOSED_FORM, mbg_nbd, learnt.closed_form.parameters),
-        (BG_NBD, bg_nbd, bg_nbd.fit(histories).parameters),
-    ):
-        p, expected = module.p_buys_within(parameters, histories, weeks), module.expected_purchases(parameters, histories, weeks)
-        yield Forecast(name, p[row], p[row], expected[row])
+    yield from _simple_forecasts(trial, horizon_days)
+
+
+def value_forecasts(trial: Trial, horizon_days: int, *, incumbent: PurchaseModel | None) -> Iterator[Forecast]:
+    """The same for value models: every family is a contestant under its own name. Raises NotEnoughHistory."""
+    if incumbent is not None:
+        yield _of_purchases(INCUMBENT, incumbent, trial, horizon_days)
+    yield from _simple_forecasts(trial, horizon_days)
+
+
+def _simple_forecasts(trial: Trial, horizon_days: int) -> Iterator[Forecast]:
+    """Those of the families and of the rules of thumb."""
+    seen, weeks = trial.seen, horizon_days / DAYS_PER_WEEK
+    histories = seen.cohort.histories()[0]
+    for name in families.NAMES:
+        fitted = PurchaseModel(name, families.fit(name, histories).parameters)
+        yield _of_purchases(name, fitted, trial, horizon_days)
     yield Forecast("heuristic", (seen.x + 1) / (seen.gap + EASE_WEEKS))
     so_far = seen.x / np.maximum(seen.age, 1.0)
     yield Forecast("carry_forward", so_far, purchases=so_far * weeks)
     lately = trial.last_half_year / HALF_YEAR
     yield Forecast("last_26_weeks", lately, purchases=lately * horizon_days)
+
+
+def _of_purchases(contestant: str, model: PurchaseModel, trial: Trial, horizon_days: int) -> Forecast:
+    histories, row = trial.seen.cohort.histories()
+    weeks, alive = horizon_days / DAYS_PER_WEEK, families.p_alive(model, histories)
+    p = families.p_buys_within(model, histories, weeks, alive=alive)[row]
+    return Forecast(contestant, p, p, families.expected_purchases(model, histories, weeks, alive=alive)[row])
 
 
 def _of_probability(contestant: str, p: Floats) -> Forecast:

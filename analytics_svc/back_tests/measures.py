@@ -42,6 +42,15 @@ def log_loss(p: Floats, happened: Floats) -> float:
     return float(-np.mean(xlogy(happened, sure) + xlogy(1 - happened, 1 - sure)))
 
 
+def poisson_deviance(expected: Floats, purchases: Floats) -> float:
+    """How far expected purchases are from what happened: 2 mean(y ln(y / mu) - (y - mu)), which only the true mean makes least.
+
+    Who was expected to buy nothing counts as one expected in a million million.
+    """
+    mean = np.maximum(expected, IMPOSSIBLE)
+    return float(2.0 * np.mean(xlogy(purchases, purchases / mean) - (purchases - mean)))
+
+
 def brier(p: Floats, happened: Floats) -> float:
     """The mean squared distance of the forecast from what happened."""
     return float(np.mean((p - happened) ** 2))

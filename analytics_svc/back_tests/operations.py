@@ -1,10 +1,10 @@
 """Testing models on days in the past, and what follows for them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -16,7 +16,8 @@ from analytics_svc.customers.models import CustomerStats
 from analytics_svc.models.models import Model
 from analytics_svc.models.operations import last_day_of_purchases, lock_registry, promote_model, state_of
 from analytics_svc.models.queries import NoModelYet, find_champions, get_model
-from analytics_svc.models.rules import NotEnoughHistoryYet, churn_model_of, decimal_text
+from analytics_svc.models.rules import NotEnoughHistoryYet, churn_model_of, decimal_text, purchase_model_of
+from analytics_svc.value.families import FamilyName
 from analytics_svc.value.statistics import NotEnoughHistory
 from services.database import context_of, now
 from services.errors import invalid_field
@@ -26,15 +27,15 @@ from services.jobs import Job, Work, enqueue
 from services.outbox import record
 from services.tenants import business_day, get_tenant
 
-from .contestants import Trial, forecasts
+from .contestants import Forecast, Trial, churn_forecasts, value_forecasts
 from .models import BackTest
 from .plot import draw_calibration
-from .rules import Measured, check_can_test, decide_verdict, measure
+from .rules import Measured, best_family, check_can_test, decide_churn_verdict, decide_value_verdict, measure
 from .schemas import BackTestRequest
 from .trials import load_trial
 
 USUAL_ORIGINS = 3
-TOLD = ("auc", "log_loss", "brier", "ece", "gini", "total_error")
+TOLD = ("auc", "log_loss", "brier", "ece", "gini", "deviance", "total_error")
 
 
 async def ask_for_back_test(session: AsyncSession, request: BackTestRequest) -> Job:
@@ -44,48 +45,67 @@ async def ask_for_back_test(session: AsyncSession, request: BackTestRequest) -> 
     last = business_day(await get_tenant(session), now(session)) - timedelta(days=request.horizon_days)
     if any(day > last for day in request.origins):
         raise invalid_field("/origins", "in_the_future", f"What comes {request.horizon_days} days later is known up to {last} only")
-    model = await _tested_model(session, request.model_id)
-    arguments = request.model_dump(mode="json") | {"model_id": str(model.id), "origins": sorted({d.isoformat() for d in request.origins})}
+    models = await _tested_models(session, request)
+    arguments = request.model_dump(mode="json", include={"horizon_days", "promote"}) | {
+        "model_ids": [str(model.id) for model in models],
+        "origins": sorted({day.isoformat() for day in request.origins}),
+    }
     return await enqueue(session, "back_test", str(new_id()), arguments=arguments)
 
 
-async def _tested_model(session: AsyncSession, model_id: UUID | None) -> Model:
-    if model_id is not None:
-        model: Model | None = await get_model(session, model_id)
+async def _tested_models(session: AsyncSession, request: BackTestRequest) -> list[Model]:
+    """The named model, or those that wait: the newest churn model, the newest value model of each family; else the champion."""
+    if request.model_id is not None:
+        models = [await get_model(session, request.model_id)]
     else:
-        waiting = select(Model).where(Model.kind == "churn", Model.status == "trained").order_by(Model.created_at.desc(), Model.id.desc())
-        model = (await session.scalars(waiting.limit(1))).one_or_none() or (await find_champions(session)).get("churn")
-    if model is None:
-        raise NoModelYet("No churn model has been fitted yet: POST /v1/models/fit")
-    if model.kind != "churn":
-        raise invalid_field("/model_id", "wrong_kind", "Only churn models are tested")
-    check_can_test(model.status)
-    return model
+        waiting = select(Model).where(Model.kind == request.kind, Model.status == "trained").order_by(Model.created_at, Model.id)
+        newest = {model.family if request.kind == "value" else model.kind: model for model in await session.scalars(waiting)}
+        champion = (await find_champions(session)).get(request.kind)
+        models = list(newest.values()) or ([champion] if champion is not None else [])
+    if not models:
+        raise NoModelYet(f"No {request.kind} model has been fitted yet: POST /v1/models/fit")
+    for model in models:
+        if model.kind == "spend":
+            raise invalid_field("/model_id", "wrong_kind", "Only churn and value models are tested")
+        check_can_test(model.status)
+    return models
 
 
 async def back_test(session: AsyncSession, work: Work) -> dict[str, Any]:
-    """The job of a back-test. Raises LeakingFeature, NotEnoughHistoryYet, NotFound, WrongState."""
+    """The job of a back-test; its result is the report of the model found valid, else of the first. Raises LeakingFeature,
+    NotEnoughHistoryYet, NotFound, WrongState.
+    """
     horizon_days: int = work.arguments["horizon_days"]
-    model = await get_model(session, UUID(work.arguments["model_id"]))
-    incumbent = (await find_champions(session)).get("churn")
-    if incumbent is not None and incumbent.id == model.id:
+    models = [await get_model(session, UUID(model_id)) for model_id in work.arguments["model_ids"]]
+    kind = models[0].kind
+    incumbent = (await find_champions(session)).get(kind)
+    if incumbent in models:
         incumbent = None
     days = [date.fromisoformat(day) for day in work.arguments["origins"]] or await _usual_origins(session, horizon_days)
     trials = []
     for done, day in enumerate(days):
-        trials.append(await load_trial(session, day, horizon_days))
+        trials.append(await load_trial(session, day, horizon_days, with_features=kind == "churn"))
         await work.report(8_000 * (done + 1) // len(days), {"read": len(days), "accepted": done + 1})
-    measured = await asyncio.to_thread(_compete, trials, model, incumbent, horizon_days)
-    behind = decide_verdict(measured, combined=model.family == "mbg_nbd_logit")
-    report = _report(model, incumbent, horizon_days, trials, measured) | {
-        "verdict": "rejected" if behind else "validated",
-        "behind": behind,
-    }
-    await _keep(session, model, report, await asyncio.to_thread(draw_calibration, measured, horizon_days))
-    await _conclude(session, model.id, report)
-    if work.arguments["promote"] and not behind and model.status == "validated":
-        await enqueue(session, "promote_model", str(model.id), arguments={"model_id": str(model.id)})
-    return report
+    measured = await asyncio.to_thread(_compete, trials, models[0], incumbent, horizon_days)
+    plot = await asyncio.to_thread(draw_calibration, measured, horizon_days)
+    common = _report(kind, incumbent, horizon_days, trials, measured)
+    tested = [(model, common | _verdict(model, common["origins"], measured)) for model in models]
+    for model, report in tested:
+        await _keep(session, model, report, plot)
+        await _conclude(session, model.id, report)
+    best, chosen = next(((model, report) for model, report in tested if not report["behind"]), tested[0])
+    if work.arguments["promote"] and not chosen["behind"] and best.status == "validated":
+        await enqueue(session, "promote_model", str(best.id), arguments={"model_id": str(best.id)})
+    return chosen
+
+
+def _verdict(model: Model, origins: Sequence[Mapping[str, Any]], measured: Sequence[Measured]) -> dict[str, Any]:
+    if model.kind == "churn":
+        behind = decide_churn_verdict(measured, combined=model.family == "mbg_nbd_logit")
+    else:
+        in_sample = any(origin["incumbent_in_sample"] for origin in origins)
+        behind = decide_value_verdict(measured, cast(FamilyName, model.family), incumbent_in_sample=in_sample)
+    return {"model_id": str(model.id), "verdict": "rejected" if behind else "validated", "behind": behind}
 
 
 async def promote_validated(session: AsyncSession, work: Work) -> dict[str, Any]:
@@ -107,12 +127,10 @@ async def _usual_origins(session: AsyncSession, horizon_days: int) -> list[date]
 
 def _compete(trials: Sequence[Trial], model: Model, incumbent: Model | None, horizon_days: int) -> list[Measured]:
     """Each contestant over the days that have a history long enough. Raises NotEnoughHistoryYet where none has."""
-    champion = churn_model_of(incumbent.parameters) if incumbent is not None else None
-    combined = model.family == "mbg_nbd_logit"
     said: dict[str, list[Any]] = {}
     for trial in trials:
         try:
-            found = list(forecasts(trial, horizon_days, combined=combined, incumbent=champion))
+            found = list(_forecasts(trial, model, incumbent, horizon_days))
         except NotEnoughHistory as error:
             raise NotEnoughHistoryYet(f"Too little was known on {date.fromordinal(trial.day)}: {error}") from error
         for forecast in found:
@@ -120,9 +138,15 @@ def _compete(trials: Sequence[Trial], model: Model, incumbent: Model | None, hor
     return [measure(contestant, days) for contestant, days in said.items()]
 
 
-def _report(
-    model: Model, incumbent: Model | None, horizon_days: int, trials: Sequence[Trial], measured: Sequence[Measured]
-) -> dict[str, Any]:
+def _forecasts(trial: Trial, model: Model, incumbent: Model | None, horizon_days: int) -> Iterator[Forecast]:
+    if model.kind == "value":
+        standing = purchase_model_of(incumbent.family, incumbent.parameters) if incumbent is not None else None
+        return value_forecasts(trial, horizon_days, incumbent=standing)
+    champion = churn_model_of(incumbent.parameters) if incumbent is not None else None
+    return churn_forecasts(trial, horizon_days, combined=model.family == "mbg_nbd_logit", incumbent=champion)
+
+
+def _report(kind: str, incumbent: Model | None, horizon_days: int, trials: Sequence[Trial], measured: Sequence[Measured]) -> dict[str, Any]:
     origins = [
         {
             "as_of": date.fromordinal(trial.day).isoformat(),
@@ -134,11 +158,12 @@ def _report(
         for trial in trials
     ]
     return {
-        "model_id": str(model.id),
+        "kind": kind,
         "incumbent_id": str(incumbent.id) if incumbent is not None else None,
         "horizon_days": horizon_days,
         "origins": origins,
         "contestants": [asdict(each) for each in measured],
+        "best_family": best_family(measured),
     }
 
 

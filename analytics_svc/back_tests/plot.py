@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from io import BytesIO
 
-from .contestants import BG_NBD, CLOSED_FORM, INCUMBENT, MODEL
+from .contestants import INCUMBENT, MODEL
 from .rules import Measured
 
-LABELS = {MODEL: "model", INCUMBENT: "champion", CLOSED_FORM: "MBG/NBD", BG_NBD: "BG/NBD"}
+LABELS = {MODEL: "model", INCUMBENT: "champion", "bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD", "pareto_nbd": "Pareto/NBD"}
 
 
 def draw_calibration(measured: Sequence[Measured], horizon_days: int) -> bytes:

@@ -23,7 +23,7 @@ class Png(Response):
 
 @router.operation("POST", "/back-test", name="back_test", scope="models:write", response_model=JobRead, status_code=202)
 async def back_test(session: SessionDep, response: Response, body: BackTestRequest) -> Job:
-    """Hold a churn model against the past, as a job whose result is the report; a model that loses is rejected.
+    """Hold churn or value models against the past, as a job whose result is the report; a model that loses is rejected.
 
     Errors: 404, 409 no_model or wrong_state, 422 for a day whose horizon has not ended; the job: not_enough_history, leaking_feature.
     """

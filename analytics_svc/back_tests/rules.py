@@ -1,15 +1,16 @@
 """Judging a back-test: the measures of each contestant over all days, and whether the model may take the champion's place."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
 
 from analytics_svc.scores.rules import Floats
+from analytics_svc.value.families import NAMES, FamilyName
 from services.errors import Conflict, WrongState
 
-from .contestants import BG_NBD, CLOSED_FORM, INCUMBENT, MODEL, RULES_OF_THUMB, Forecast
+from .contestants import INCUMBENT, MODEL, RULES_OF_THUMB, Forecast
 from .measures import (
     Bin,
     auc,
@@ -19,6 +20,7 @@ from .measures import (
     expected_calibration_error,
     gini,
     log_loss,
+    poisson_deviance,
 )
 
 
@@ -39,6 +41,7 @@ class Measured:
     brier: float | None
     ece: float | None
     gini: float | None
+    deviance: float | None
     total_error: float | None
     buyers_error: float | None
     calibration: list[Bin]
@@ -71,28 +74,58 @@ def measure(contestant: str, days: Sequence[tuple[Forecast, Floats]]) -> Measure
         brier=_mean(brier(p, b) for p, b in ps),
         ece=expected_calibration_error(bins) if bins else None,
         gini=_mean(gini(_order(forecast), purchases) for forecast, purchases in days),
+        deviance=_mean(poisson_deviance(expected, happened) for expected, happened in totals),
         total_error=_mean(_error(expected, happened) for expected, happened in totals),
         buyers_error=_mean(_error(p, b) for p, b in ps),
         calibration=bins,
     )
 
 
-def decide_verdict(measured: Sequence[Measured], *, combined: bool) -> list[str]:
-    """Why the model may not answer (no reason: it is valid).
+def decide_churn_verdict(measured: Sequence[Measured], *, combined: bool) -> list[str]:
+    """Why a churn model may not answer (no reason: it is valid).
 
     It must beat the champion in log loss, and may not lose in it to the simpler models, nor in AUC to a rule of thumb by more than one
-    standard error.
+    standard error. The closed form alone (not `combined`) is held against BG/NBD, not against the family that it belongs to or could
+    not answer with.
     """
     by_name = {each.contestant: each for each in measured}
     model = by_name[MODEL]
-    against: dict[str, Callable[[Measured], bool]] = {
+    simpler = NAMES if combined else ("bg_nbd",)
+    return _behind(by_name, {
         INCUMBENT: lambda other: not _below(model.log_loss, other.log_loss),
-        BG_NBD: lambda other: _below(other.log_loss, model.log_loss),
-        **dict.fromkeys(RULES_OF_THUMB, lambda other: _below(_plus(model.auc, model.auc_standard_error), other.auc)),
-    }
-    if combined:
-        against[CLOSED_FORM] = lambda other: _below(other.log_loss, model.log_loss)
+        **dict.fromkeys(simpler, lambda other: _below(other.log_loss, model.log_loss)),
+        **dict.fromkeys(RULES_OF_THUMB, lambda other: _ranks_better(other, model)),
+    })  # fmt: skip
+
+
+def decide_value_verdict(measured: Sequence[Measured], family: FamilyName, *, incumbent_in_sample: bool) -> list[str]:
+    """Why a value model of a family may not answer (no reason: it is valid).
+
+    No other family may have less deviance of the purchases expected, nor may a rule of thumb, nor rank customers better by more than
+    one standard error. It must beat the champion in deviance, unless that has learnt from the days of the test: then its
+    family, fitted anew on each day, stands for it.
+    """
+    by_name = {each.contestant: each for each in measured}
+    model = by_name[family]
+    return _behind(by_name, {
+        INCUMBENT: lambda other: not incumbent_in_sample and not _below(model.deviance, other.deviance),
+        **dict.fromkeys(NAMES, lambda other: _below(other.deviance, model.deviance)),
+        **dict.fromkeys(RULES_OF_THUMB, lambda other: _below(other.deviance, model.deviance) or _ranks_better(other, model)),
+    })  # fmt: skip
+
+
+def best_family(measured: Sequence[Measured]) -> FamilyName:
+    """The family with the least deviance of the purchases expected; the simplest of those that are equal."""
+    deviance = {each.contestant: each.deviance for each in measured}
+    return min(NAMES, key=lambda name: (deviance[name] is None, deviance[name] or 0.0))
+
+
+def _behind(by_name: Mapping[str, Measured], against: Mapping[str, Callable[[Measured], bool]]) -> list[str]:
     return [f"behind_{name}" for name, loses in against.items() if name in by_name and loses(by_name[name])]
+
+
+def _ranks_better(rule: Measured, model: Measured) -> bool:
+    return _below(_plus(model.auc, model.auc_standard_error), rule.auc)
 
 
 def _order(forecast: Forecast) -> Floats:

@@ -9,7 +9,8 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from analytics_svc.churn.evidence import load_evidence, load_person_periods
-from analytics_svc.churn.features import FEATURES, read_features
+from analytics_svc.churn.features import FEATURES, Evidence, read_features
+from analytics_svc.churn.learning import Origin
 from analytics_svc.customers.cohorts import load_cohort
 from analytics_svc.facts.models import Fact
 from analytics_svc.scores.rules import Cohort, Floats
@@ -20,11 +21,16 @@ from .rules import LeakingFeature, leaking_features
 LOOKED_AT = 200
 
 
-async def load_trial(session: AsyncSession, day: date, horizon_days: int) -> Trial:
-    """What was known at the end of a day in the past, and the purchase days of the horizon after it. Raises LeakingFeature."""
+async def load_trial(session: AsyncSession, day: date, horizon_days: int, *, with_features: bool) -> Trial:
+    """What was known at the end of a day in the past, and the purchase days of the horizon after it. Raises LeakingFeature.
+
+    Without features there are purchases alone: no signals, and no origins to learn weights from.
+    """
     cohort = await load_cohort(session, day)
-    await check_no_leak(session, cohort.contact_ids, day)
-    seen, origins = await load_person_periods(session, cohort, day)
+    seen, origins = Evidence(cohort, {}, 1), list[Origin]()
+    if with_features:
+        await check_no_leak(session, cohort.contact_ids, day)
+        seen, origins = await load_person_periods(session, cohort, day)
     so_far = cohort.repeat_days + 1.0
     later = await _purchase_days(session, cohort, day + timedelta(days=horizon_days))
     before = await _purchase_days(session, cohort, day - timedelta(days=HALF_YEAR))

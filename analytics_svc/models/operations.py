@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import func, insert, select, text
@@ -16,7 +16,8 @@ from analytics_svc.customers.models import CustomerStats
 from analytics_svc.facts.models import Fact
 from analytics_svc.scores.operations import ask_for_all_scores
 from analytics_svc.scores.rules import Cohort, company_rate
-from analytics_svc.value import bg_nbd, gamma_gamma
+from analytics_svc.value import families, gamma_gamma
+from analytics_svc.value.families import FamilyName
 from analytics_svc.value.statistics import NotEnoughHistory
 from services.database import birth, context_of, now
 from services.errors import invalid_field
@@ -32,7 +33,6 @@ from .queries import find_champions, get_model
 from .rules import KINDS, Fitted, ModelKind, NotEnoughHistoryYet, check_can_promote, check_fit, decimal_text, fitted, fitted_churn
 from .schemas import FitRequest
 
-Fit = bg_nbd.BgNbdFit | gamma_gamma.GammaGammaFit
 FEWEST_REPEATERS = 100
 ONE_REGISTRY = text("SELECT pg_advisory_xact_lock(7105, hashtext(:tenant))")
 
@@ -42,14 +42,16 @@ async def ask_for_fit(session: AsyncSession, request: FitRequest) -> Job:
     tenant = await get_tenant(session)
     if request.as_of is not None and request.as_of > business_day(tenant, now(session)):
         raise invalid_field("/as_of", "in_the_future", "What will have been bought by then is not known")
-    arguments = {"as_of": request.as_of and request.as_of.isoformat(), "kinds": sorted(set(request.kinds))}
+    wanted = {"kinds": sorted(set(request.kinds)), "families": list(dict.fromkeys(request.families))}
+    arguments = {"as_of": request.as_of and request.as_of.isoformat(), **wanted}
     return await enqueue(session, "fit_models", str(new_id()), arguments=arguments)
 
 
 async def fit_models(session: AsyncSession, work: Work) -> dict[str, Any]:
     """The job of a fit that was asked for. Raises NotEnoughHistoryYet, FitDidNotConverge, SpendHasNoMean, Unavailable."""
     as_of = work.arguments["as_of"]
-    return await _fit_kinds(session, work.arguments["kinds"], as_of=date.fromisoformat(as_of) if as_of else None)
+    until = date.fromisoformat(as_of) if as_of else None
+    return await _fit_kinds(session, work.arguments["kinds"], as_of=until, named=work.arguments["families"])
 
 
 async def fit_first_models(session: AsyncSession, _work: Work) -> dict[str, Any]:
@@ -62,14 +64,17 @@ async def fit_first_models(session: AsyncSession, _work: Work) -> dict[str, Any]
     return await _fit_kinds(session, missing, as_of=None)
 
 
-async def _fit_kinds(session: AsyncSession, kinds: Sequence[ModelKind], *, as_of: date | None) -> dict[str, Any]:
+async def _fit_kinds(
+    session: AsyncSession, kinds: Sequence[ModelKind], *, as_of: date | None, named: Sequence[FamilyName] = ()
+) -> dict[str, Any]:
     tenant = await get_tenant(session)
     until = as_of or await last_day_of_purchases(session, tenant)
     known_at = await session.scalar(select(func.max(Fact.recorded_at)).where(Fact.occurred_on <= until)) or now(session)
     cohort = await load_cohort(session, until, known_at=known_at)
-    fits = [(kind, await _fit(session, kind, cohort, until=until, known_at=known_at)) for kind in kinds]
+    fits = [(kind, fit) for kind in kinds for fit in await _fits(session, kind, cohort, until=until, known_at=known_at, named=named)]
     await lock_registry(session)
     champions = await find_champions(session)
+    first = {kind: fit.family for kind, fit in reversed(fits) if kind not in champions}
     rate = company_rate(cohort)
     common = {
         "window_from": _first_day(cohort, until),
@@ -78,7 +83,7 @@ async def _fit_kinds(session: AsyncSession, kinds: Sequence[ModelKind], *, as_of
         "currency": tenant.currency,
         "margin_rate": decimal_text(rate) if rate is not None else None,
     }
-    rows = [_row(session, kind, fit, is_first=kind not in champions) | common for kind, fit in fits]
+    rows = [_row(session, kind, fit, is_first=first.get(kind) == fit.family) | common for kind, fit in fits]
     await session.execute(insert(Model), rows)
     models = [Model(**row) for row in rows]
     await record_many(session, [(model, ModelTrained(state=state_of(model)), None) for model in models])
@@ -93,23 +98,34 @@ async def last_day_of_purchases(session: AsyncSession, tenant: Tenant) -> date:
     return min(last, today) if last is not None else today
 
 
-async def _fit(session: AsyncSession, kind: ModelKind, cohort: Cohort, *, until: date, known_at: datetime) -> Fitted:
-    """The checked fit of one kind, in a thread. Raises NotEnoughHistoryYet, FitDidNotConverge, SpendHasNoMean."""
+async def _fits(
+    session: AsyncSession, kind: ModelKind, cohort: Cohort, *, until: date, known_at: datetime, named: Sequence[FamilyName]
+) -> list[Fitted]:
+    """The fits of one kind, in a thread; of the kind `value` one of each family.
+
+    Raises NotEnoughHistoryYet, FitDidNotConverge, SpendHasNoMean.
+    """
     minor_per_major = 10 ** digits_of((await get_tenant(session)).currency)
     try:
         if kind == "churn":
             seen, origins = await load_person_periods(session, cohort, until, known_at=known_at)
             learnt = await asyncio.to_thread(learn, seen, origins)
             check_fit(learnt.closed_form)
-            return fitted_churn(learnt)
+            return [fitted_churn(learnt)]
         if kind == "value":
-            fit: Fit = await asyncio.to_thread(bg_nbd.fit, cohort.histories()[0])
-        else:
-            fit = await asyncio.to_thread(gamma_gamma.fit, cohort.spend_days, cohort.mean_spend(minor_per_major))
+            histories = cohort.histories()[0]
+            wanted = named or [await _family_in_use(session)]
+            return [fitted(family, await asyncio.to_thread(families.fit, family, histories)) for family in wanted]
+        spend = await asyncio.to_thread(gamma_gamma.fit, cohort.spend_days, cohort.mean_spend(minor_per_major))
     except NotEnoughHistory as error:
         raise NotEnoughHistoryYet(f"Too little is known for a model of the kind '{kind}': {error}") from error
-    check_fit(fit)
-    return fitted(fit)
+    return [fitted("gamma_gamma", spend)]
+
+
+async def _family_in_use(session: AsyncSession) -> FamilyName:
+    """The family of the value model that answers; BG/NBD before there is one."""
+    champion = (await find_champions(session)).get("value")
+    return cast(FamilyName, champion.family) if champion is not None else "bg_nbd"
 
 
 def _first_day(cohort: Cohort, until: date) -> date:
@@ -135,7 +151,7 @@ async def lock_registry(session: AsyncSession) -> None:
 
 
 async def promote_model(session: AsyncSession, model_id: UUID) -> Model:
-    """Let a model answer from now on: a churn model that is validated, another that is trained; the former champion of its kind is
+    """Let a model answer from now on: one that is validated, or a spend model that is trained; the former champion of its kind is
     retired. Raises NotFound, WrongState.
     """
     await lock_registry(session)

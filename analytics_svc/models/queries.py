@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from analytics_svc.customers.cohorts import load_cohort
 from analytics_svc.scores.rules import Floats, Integers, Valuer
-from analytics_svc.value import bg_nbd
+from analytics_svc.value import families
 from analytics_svc.value.statistics import DAYS_PER_WEEK
 from services.database import now
 from services.errors import Conflict, NotFound, invalid_field
@@ -19,7 +19,7 @@ from services.money import digits_of
 from services.paging import ListQuery, Order, fetch_page, filtered
 
 from .models import Model
-from .rules import spend_parameters, value_parameters
+from .rules import purchase_model_of, spend_parameters
 from .schemas import Forecast, ForecastGroup
 
 FIELDS: FilterFields = {
@@ -98,7 +98,7 @@ async def _choose(session: AsyncSession, model_ids: Sequence[UUID], kinds: Seque
 def valuer_of(value: Model, spend: Model, *, currency: str) -> Valuer:
     """What two models work values out with, in a tenant's currency."""
     rate = float(spend.margin_rate) if spend.margin_rate is not None else None
-    return Valuer(value_parameters(value.parameters), spend_parameters(spend.parameters), 10 ** digits_of(currency), rate)
+    return Valuer(purchase_model_of(value.family, value.parameters), spend_parameters(spend.parameters), 10 ** digits_of(currency), rate)
 
 
 async def forecast(session: AsyncSession, model_id: UUID, *, from_day: date, to_day: date) -> Forecast:
@@ -112,11 +112,12 @@ async def forecast(session: AsyncSession, model_id: UUID, *, from_day: date, to_
     _check_days(model, from_day, to_day)
     cohort = await load_cohort(session, model.window_to, known_at=model.known_at)
     histories, row = cohort.histories()
-    parameters = value_parameters(model.parameters)
+    purchases = purchase_model_of(model.family, model.parameters)
     before, until = (((day - model.window_to).days) / DAYS_PER_WEEK for day in (from_day, to_day))
     before -= 1 / DAYS_PER_WEEK
-    by_history = bg_nbd.expected_purchases(parameters, histories, until) - bg_nbd.expected_purchases(parameters, histories, before)
-    expected = by_history[row]
+    alive = families.p_alive(purchases, histories)
+    later, earlier = (families.expected_purchases(purchases, histories, weeks, alive=alive) for weeks in (until, before))
+    expected = (later - earlier)[row]
     return Forecast(
         model_id=model.id,
         window_to=model.window_to,

@@ -41,7 +41,7 @@ async def get_model(session: SessionDep, response: Response, model_id: UUID) -> 
 
 @router.operation("POST", "/{model_id}/promote", name="promote", scope="models:write", response_model=ModelRead)
 async def promote_model(session: SessionDep, response: Response, model_id: UUID) -> Model:
-    """Let a model answer from now on in place of the champion of its kind: a churn model that is validated, another that is trained.
+    """Let a model answer from now on in place of the champion of its kind: one that is validated, or a spend model that is trained.
 
     Errors: 404, 409 for any other state.
     """

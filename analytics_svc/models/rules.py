@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
 from analytics_svc.churn.learning import Learnt
 from analytics_svc.churn.scorer import ChurnModel
-from analytics_svc.value.bg_nbd import BgNbdFit, BgNbdParameters
+from analytics_svc.value.bg_nbd import BgNbdParameters
+from analytics_svc.value.families import FamilyName, PurchaseFit, PurchaseModel, purchase_model
 from analytics_svc.value.gamma_gamma import GammaGammaFit, GammaGammaParameters
 from services.errors import Conflict, WrongState
 
@@ -46,12 +47,12 @@ class SpendHasNoMean(Conflict):
 
 
 def check_can_promote(kind: str, status: str) -> None:
-    """Raises WrongState for a churn model that is not validated, and for another that is not trained: only churn is back-tested."""
-    if status != ("validated" if kind == "churn" else "trained"):
-        raise WrongState("promote", state=status, verbs_that_fit=["back-test"] if kind == "churn" and status == "trained" else [])
+    """Raises WrongState for a model that is not validated, and for a spend model that is not trained: those are not back-tested."""
+    if status != ("trained" if kind == "spend" else "validated"):
+        raise WrongState("promote", state=status, verbs_that_fit=["back-test"] if kind != "spend" and status == "trained" else [])
 
 
-def check_fit(fit: BgNbdFit | GammaGammaFit) -> None:
+def check_fit(fit: PurchaseFit | GammaGammaFit) -> None:
     """Raises FitDidNotConverge; SpendHasNoMean for a spend model with q at most 1, which could not answer for new customers."""
     if not fit.converged:
         raise FitDidNotConverge("The likelihood of these purchases has no maximum that could be found")
@@ -59,9 +60,9 @@ def check_fit(fit: BgNbdFit | GammaGammaFit) -> None:
         raise SpendHasNoMean(f"The expected spend is not finite with q = {fit.parameters.q:.3f}")
 
 
-def fitted(fit: BgNbdFit | GammaGammaFit) -> Fitted:
-    """What is kept of the fit of a value or spend model."""
-    family = "bg_nbd" if isinstance(fit, BgNbdFit) else "gamma_gamma"
+def fitted(family: Literal[FamilyName, "gamma_gamma"], fit: PurchaseFit | GammaGammaFit) -> Fitted:
+    """What is kept of the fit of a value or spend model. Raises FitDidNotConverge, SpendHasNoMean."""
+    check_fit(fit)
     return Fitted(family, fit.customers, fit.log_likelihood, parameters_of(fit))
 
 
@@ -89,7 +90,7 @@ def churn_model_of(parameters: Sequence[Mapping[str, Any]]) -> ChurnModel:
     )
 
 
-def parameters_of(fit: BgNbdFit | GammaGammaFit) -> list[dict[str, str | None]]:
+def parameters_of(fit: PurchaseFit | GammaGammaFit) -> list[dict[str, str | None]]:
     """The parameters of a fit with their standard errors as decimal text, in the order of the papers."""
     errors = asdict(fit.standard_errors) if fit.standard_errors is not None else {}
     return [
@@ -98,9 +99,9 @@ def parameters_of(fit: BgNbdFit | GammaGammaFit) -> list[dict[str, str | None]]:
     ]
 
 
-def value_parameters(parameters: Sequence[Mapping[str, Any]]) -> BgNbdParameters:
-    """The parameters of a kept value model as numbers."""
-    return BgNbdParameters(**{parameter["name"]: float(parameter["value"]) for parameter in parameters})
+def purchase_model_of(family: str, parameters: Sequence[Mapping[str, Any]]) -> PurchaseModel:
+    """A kept value model as numbers."""
+    return purchase_model(cast(FamilyName, family), {parameter["name"]: float(parameter["value"]) for parameter in parameters})
 
 
 def spend_parameters(parameters: Sequence[Mapping[str, Any]]) -> GammaGammaParameters:

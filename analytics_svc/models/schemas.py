@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from analytics_svc.value.families import FamilyName
 from services.events.analytics import ModelState
 from services.wire import Input, Output
 
@@ -13,10 +14,15 @@ from .rules import ModelKind
 
 
 class FitRequest(Input):
-    """What to learn from: the purchases up to and including `as_of` (default: the last day on which anybody bought, at most today)."""
+    """What to learn from: the purchases up to and including `as_of` (default: the last day on which anybody bought, at most today).
+
+    A model of the kind `value` is fitted for each of the `families` (default: that of the champion, BG/NBD before there is one); a
+    back-test says which of them serves best.
+    """
 
     as_of: date | None = None
     kinds: Annotated[list[ModelKind], Field(min_length=1, max_length=3)] = ["value", "spend", "churn"]
+    families: Annotated[list[FamilyName], Field(max_length=3)] = []
 
 
 class ModelRead(ModelState):

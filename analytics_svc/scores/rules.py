@@ -7,8 +7,8 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics_svc.value import bg_nbd, gamma_gamma, lifetime
-from analytics_svc.value.bg_nbd import BgNbdParameters
+from analytics_svc.value import families, gamma_gamma
+from analytics_svc.value.families import PurchaseModel
 from analytics_svc.value.gamma_gamma import GammaGammaParameters
 from analytics_svc.value.statistics import DAYS_PER_WEEK, Histories, collapse
 from services.money import MOST_MINOR
@@ -57,7 +57,7 @@ class Cohort:
 class Valuer:
     """What a value is worked out with. `minor_per_major`: 100 for a currency with cents; `company_rate`: see `margin_of`."""
 
-    value: BgNbdParameters
+    value: PurchaseModel
     spend: GammaGammaParameters
     minor_per_major: int
     company_rate: float | None
@@ -78,19 +78,21 @@ class Values:
 def value_customers(cohort: Cohort, valuer: Valuer, *, horizon_days: int = HORIZON_DAYS, discount_bps: int = DISCOUNT_BPS) -> Values:
     """The values of the customers of `cohort` over a horizon, discounted by `discount_bps` hundredths of a percent a year.
 
-    Lifetime value is the future only: expected discounted purchases x expected spend x margin rate (BG/NBD and Gamma-Gamma; see
-    `analytics_svc.value`). Each distinct history is worked out once.
+    Lifetime value is the future only: expected discounted purchases x expected spend x margin rate (a purchase model and Gamma-Gamma;
+    see `analytics_svc.value`). Each distinct history is worked out once.
     """
     histories, row = cohort.histories()
     weeks = horizon_days / DAYS_PER_WEEK
-    discounted = lifetime.discounted_purchases(valuer.value, histories, weeks, annual_discount_rate=discount_bps / 10_000)
+    alive = families.p_alive(valuer.value, histories)
+    rate_a_year = discount_bps / 10_000
+    discounted = families.discounted_purchases(valuer.value, histories, weeks, annual_discount_rate=rate_a_year, alive=alive)
     mean = cohort.mean_spend(valuer.minor_per_major)
     spend = gamma_gamma.expected_spend(valuer.spend, cohort.spend_days, mean) * valuer.minor_per_major
     rate = margin_rates(cohort, valuer.company_rate)
     return Values(
-        expected_purchases=bg_nbd.expected_purchases(valuer.value, histories, weeks)[row],
-        p_buys=bg_nbd.p_buys_within(valuer.value, histories, weeks)[row],
-        p_alive=bg_nbd.p_alive(valuer.value, histories)[row],
+        expected_purchases=families.expected_purchases(valuer.value, histories, weeks, alive=alive)[row],
+        p_buys=families.p_buys_within(valuer.value, histories, weeks, alive=alive)[row],
+        p_alive=alive[row],
         expected_spend_minor=spend,
         margin_rate=rate,
         lifetime_value_minor=discounted[row] * spend * rate,

@@ -12,6 +12,7 @@ from analytics_svc.value.statistics import Floats
 _LONGEST_STEP = 2.0
 _ATTEMPTS = 30
 _DECREMENT_REACHED = 1e-7
+_AT_THE_BOUND = 1e-6
 
 Derivatives = tuple[float, Floats, Floats]
 
@@ -63,7 +64,7 @@ def _step(place: Floats, gradient: Floats, hessian: Floats, *, low: Floats, high
     natural = np.exp(place)
     slope = natural * gradient
     curvature = natural[:, None] * hessian * natural + np.diag(slope)
-    free = ~(((place <= low) & (slope < 0)) | ((place >= high) & (slope > 0)))
+    free = ~(((place <= low + _AT_THE_BOUND) & (slope < 0)) | ((place >= high - _AT_THE_BOUND) & (slope > 0)))
     step = np.zeros_like(place)
     if not free.any():
         return step, 0.0

@@ -68,12 +68,13 @@ class ModelState(State):
 
     It learnt from the `customers` that had bought by `window_to`, as known at `known_at`. Time is in weeks; the parameter that is
     an amount (gamma of gamma_gamma) is in major units of `currency`. `margin_rate` is the share of revenue that was margin in
-    that window, over the orders that named their costs. A model of the kind churn is the closed form alone (mbg_nbd), or that and
+    that window, over the orders that named their costs. A model of the kind value is of one of the families bg_nbd, mbg_nbd and
+    pareto_nbd (parameters r, alpha, s, beta). A model of the kind churn is the closed form alone (mbg_nbd), or that and
     weights in one logit (mbg_nbd_logit): `weight.…` are the weights and `mean.…` the average customer.
     """
 
     kind: Literal["value", "spend", "churn"]
-    family: Literal["bg_nbd", "gamma_gamma", "mbg_nbd", "mbg_nbd_logit"]
+    family: Literal["bg_nbd", "gamma_gamma", "mbg_nbd", "mbg_nbd_logit", "pareto_nbd"]
     status: Literal["trained", "validated", "rejected", "champion", "retired"]
     validated: bool
     window_from: Day
@@ -101,7 +102,10 @@ class ModelPromoted(Event):
 
 
 class ModelScore(Contract):
-    """How a contestant of a back-test did in the mean over its days; what it does not forecast is absent."""
+    """How a contestant of a back-test did in the mean over its days; what it does not forecast is absent.
+
+    `deviance` is the mean Poisson deviance of the purchases expected.
+    """
 
     contestant: Code
     auc: Number | None = None
@@ -110,6 +114,7 @@ class ModelScore(Contract):
     ece: Number | None = None
     gini: Number | None = None
     total_error: Number | None = None
+    deviance: Number | None = None
 
 
 class ModelValidated(Event):

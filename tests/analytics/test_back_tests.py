@@ -74,13 +74,13 @@ async def test_a_model_that_beats_the_champion_is_validated_and_promoted(
     assert [origin["as_of"] for origin in report["origins"]] == ["2025-06-01", "2025-08-31", "2025-11-30"]
     assert [origin["incumbent_in_sample"] for origin in report["origins"]] == [True, False, False]
     assert [each["contestant"] for each in report["contestants"]] == [
-        *("model", "incumbent", "mbg_nbd", "bg_nbd", "heuristic", "carry_forward", "last_26_weeks")
+        *("model", "incumbent", "bg_nbd", "mbg_nbd", "pareto_nbd", "heuristic", "carry_forward", "last_26_weeks")
     ]
     read = {each["id"]: (each["status"], each["validated"]) for each in await models(analytics)}
     assert (read[model], read[champion]) == (("champion", True), ("retired", False))
     told = await model_events(mitra, model)
     assert [kind for kind, _ in told] == ["trained", "validated", "promoted"]
-    assert (told[1][1]["incumbent_id"], told[1][1]["horizon_days"], len(told[1][1]["scores"])) == (champion, 91, 7)
+    assert (told[1][1]["incumbent_id"], told[1][1]["horizon_days"], len(told[1][1]["scores"])) == (champion, 91, 8)
     assert float(told[1][1]["scores"][0]["auc"]) == report["contestants"][0]["auc"]
 
 
@@ -98,6 +98,44 @@ async def test_a_model_that_does_not_beat_the_champion_is_rejected_for_ever(
     for path, body in ((f"/v1/models/{model}/promote", None), ("/v1/models/back-test", {"model_id": model})):
         again = await analytics.post(path, json=body)
         assert (again.status_code, again.json()["state"]) == (409, "rejected")
+
+
+async def test_the_best_family_is_chosen_for_the_tenant(mitra: Mitra, tenant_id: UUID, analytics: httpx.AsyncClient) -> None:
+    await publish(mitra, events_of(regulars_and_leavers(tenant_id, customers=150)))
+    await fit(mitra, analytics, kinds=["value", "spend"])
+    (champion,) = await models(analytics, filter='kind = "value"')
+    await fit(mitra, analytics, kinds=["value"], families=["bg_nbd", "mbg_nbd", "pareto_nbd"])
+    job = await back_tested(mitra, analytics, kind="value", promote=True)
+    report = job["result"]
+    deviance = {each["contestant"]: each["deviance"] for each in report["contestants"]}
+    families = ("bg_nbd", "mbg_nbd", "pareto_nbd")
+    best = min(families, key=lambda name: deviance[name])
+    assert (report["kind"], report["best_family"], report["verdict"], report["incumbent_id"]) == (
+        "value",
+        best,
+        "validated",
+        champion["id"],
+    )
+    assert [each["contestant"] for each in report["contestants"]] == [
+        *("incumbent", *families, "heuristic", "carry_forward", "last_26_weeks")
+    ]
+    read = {(model["family"], model["status"]): model for model in await models(analytics, filter='kind = "value"')}
+    assert set(read) == {("bg_nbd", "retired"), (best, "champion"), *((name, "rejected") for name in families if name != best)}
+    assert (read[best, "champion"]["id"], read[best, "champion"]["validated"]) == (report["model_id"], True)
+    for name in families:
+        if name != best:
+            (kind, data), model_id = (await model_events(mitra, read[name, "rejected"]["id"]))[-1], read[name, "rejected"]["id"]
+            assert (kind, f"behind_{best}" in data["behind"]) == ("rejected", True)
+            kept = (await analytics.get(f"/v1/models/{model_id}/calibration")).json()
+            assert (kept["verdict"], kept["behind"], kept["contestants"]) == ("rejected", data["behind"], report["contestants"])
+    told = await model_events(mitra, report["model_id"])
+    assert [kind for kind, _ in told] == ["trained", "validated", "promoted"]
+    scores = {score["contestant"]: score for score in told[1][1]["scores"]}
+    assert {name: float(scores[name]["deviance"]) for name in families} == {name: deviance[name] for name in families}
+    customer = (await analytics.get("/v1/customers?order_by=-lifetime_value_minor")).json()["items"][0]
+    assert customer["value_model_id"] == report["model_id"]
+    again = (await back_tested(mitra, analytics, kind="value"))["result"]
+    assert (again["model_id"], again["incumbent_id"], again["verdict"]) == (report["model_id"], None, "validated")
 
 
 async def test_the_champion_itself_is_marked_validated_and_stays(mitra: Mitra, tenant_id: UUID, analytics: httpx.AsyncClient) -> None:
@@ -154,8 +192,8 @@ async def test_what_cannot_be_tested_is_refused(mitra: Mitra, tenant_id: UUID, a
     assert (nothing.status_code, nothing.json()["code"]) == (409, "no_model")
     assert (await analytics.post("/v1/models/back-test", json={"model_id": str(uuid4())})).status_code == 404
     await fitted(mitra, tenant_id)
-    (value,) = await models(analytics, filter='kind = "value"')
-    wrong = await analytics.post("/v1/models/back-test", json={"model_id": value["id"]})
+    (spend,) = await models(analytics, filter='kind = "spend"')
+    wrong = await analytics.post("/v1/models/back-test", json={"model_id": spend["id"]})
     assert (wrong.status_code, wrong.json()["errors"][0]["code"]) == (422, "wrong_kind")
     late = await analytics.post("/v1/models/back-test", json={"origins": ["2026-01-10"]})
     assert (late.status_code, late.json()["errors"][0]["pointer"]) == (422, "/origins")

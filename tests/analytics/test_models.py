@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from analytics_svc.value import families, statistics
 from tests.analytics.make import events_of, publish, settle
 from tests.analytics.test_customers import company, fitted
 from tests.harness import Mitra
@@ -67,20 +68,20 @@ async def test_a_first_model_is_fitted_when_purchases_have_stopped_coming(
 
 async def test_a_later_model_answers_only_when_it_is_promoted(mitra: Mitra, tenant_id: UUID, analytics: httpx.AsyncClient) -> None:
     contact_id = (await fitted(mitra, tenant_id))[0]
-    (first,) = await models(analytics, filter='kind = "value"')
-    job = await fit(mitra, analytics, as_of="2026-01-31", kinds=["value"])
+    (first,) = await models(analytics, filter='kind = "spend"')
+    job = await fit(mitra, analytics, as_of="2026-01-31", kinds=["spend"])
     (second_id,) = job["result"]["model_ids"]
     path = f"/v1/customers/{contact_id}/value"
     second = (await analytics.get(f"/v1/models/{second_id}")).json()
     assert (second["status"], second["window_to"]) == ("trained", "2026-01-31")
-    assert (await analytics.get(path)).json()["models"][0]["id"] == first["id"]
+    assert (await analytics.get(path)).json()["models"][1]["id"] == first["id"]
     asked = (await analytics.get(path, params={"model_id": second_id})).json()
-    assert asked["models"][0]["id"] == second_id
+    assert asked["models"][1]["id"] == second_id
     promoted = await analytics.post(f"/v1/models/{second_id}/promote")
     assert (promoted.status_code, promoted.json()["status"], promoted.headers["etag"]) == (200, "champion", '"2"')
     await settle(mitra)
     assert (await analytics.get(path)).json()["models"] == asked["models"]
-    assert (await analytics.get(f"/v1/customers/{contact_id}/summary")).json()["value_model_id"] == second_id
+    assert (await analytics.get(f"/v1/customers/{contact_id}/summary")).json()["spend_model_id"] == second_id
     assert (await analytics.get(f"/v1/models/{first['id']}")).json()["status"] == "retired"
     events = [(e.type, e.subject, e.sequence) for e in await mitra.outbox("analytics") if e.type.startswith("analytics.model.")][-2:]
     assert events == [
@@ -95,7 +96,8 @@ async def test_a_later_model_answers_only_when_it_is_promoted(mitra: Mitra, tena
 async def test_folding_the_events_of_a_model_gives_the_model(mitra: Mitra, tenant_id: UUID, analytics: httpx.AsyncClient) -> None:
     await fitted(mitra, tenant_id)
     job = await fit(mitra, analytics, as_of="2026-01-31")
-    assert (await analytics.post(f"/v1/models/{job['result']['model_ids'][-1]}/promote")).status_code == 200
+    spend_id = job["result"]["model_ids"][1]
+    assert (await analytics.post(f"/v1/models/{spend_id}/promote")).status_code == 200
     folded = {e.subject: e.data["state"] for e in await mitra.outbox("analytics") if e.subject.startswith("model/")}
     read = await models(analytics)
     assert len(read) == len(folded) == 6
@@ -119,11 +121,52 @@ async def test_two_models_of_a_kind_and_unknown_ones_are_refused(mitra: Mitra, t
 
 @pytest.mark.parametrize(
     ("body", "pointer"),
-    [({"as_of": "2026-03-03"}, "/as_of"), ({"kinds": []}, "/kinds"), ({"kinds": ["uplift"]}, "/kinds/0"), ({"today": 1}, "/today")],
+    [
+        ({"as_of": "2026-03-03"}, "/as_of"),
+        ({"kinds": []}, "/kinds"),
+        ({"kinds": ["uplift"]}, "/kinds/0"),
+        ({"families": ["bg_bb"]}, "/families/0"),
+        ({"today": 1}, "/today"),
+    ],
 )
 async def test_a_wrong_fit_is_refused(analytics: httpx.AsyncClient, body: dict[str, Any], pointer: str) -> None:
     answer = await analytics.post("/v1/models/fit", json=body)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
+
+
+async def test_a_value_model_is_fitted_for_each_family_asked_for(mitra: Mitra, tenant_id: UUID, analytics: httpx.AsyncClient) -> None:
+    contact_id = (await fitted(mitra, tenant_id))[0]
+    job = await fit(mitra, analytics, kinds=["value"], families=["pareto_nbd", "bg_nbd", "mbg_nbd"])
+    read = [(await analytics.get(f"/v1/models/{model_id}")).json() for model_id in job["result"]["model_ids"]]
+    names = [[parameter["name"] for parameter in model["parameters"]] for model in read]
+    assert [(model["family"], model["status"]) for model in read] == [
+        ("pareto_nbd", "trained"),
+        ("bg_nbd", "trained"),
+        ("mbg_nbd", "trained"),
+    ]
+    assert names == [["r", "alpha", "s", "beta"], ["r", "alpha", "a", "b"], ["r", "alpha", "a", "b"]]
+    path, horizon = f"/v1/customers/{contact_id}/value", 91
+    for model in read:
+        said = (await analytics.get(path, params={"model_id": model["id"], "horizon": horizon})).json()
+        numbers = {parameter["name"]: float(parameter["value"]) for parameter in model["parameters"]}
+        seen = statistics.histories_in_weeks(*said["statistics"].values())
+        purchases = families.purchase_model(model["family"], numbers)
+        assert said["expected_purchases"] == pytest.approx(families.expected_purchases(purchases, seen, horizon / 7)[0], rel=1e-12)
+        assert said["p_buys_within_horizon"] == pytest.approx(families.p_buys_within(purchases, seen, horizon / 7)[0], rel=1e-12)
+        assert (said["p_alive"], said["models"][0]["family"]) == (families.p_alive(purchases, seen)[0], model["family"])
+
+
+async def test_the_first_of_the_families_is_the_champion_and_a_refit_keeps_its_family(
+    mitra: Mitra, tenant_id: UUID, analytics: httpx.AsyncClient
+) -> None:
+    await publish(mitra, events_of(company(tenant_id)))
+    await fit(mitra, analytics, kinds=["value"], families=["pareto_nbd", "mbg_nbd"])
+    await fit(mitra, analytics, kinds=["value"])
+    read = sorted((model["family"], model["status"]) for model in await models(analytics))
+    assert read == [("mbg_nbd", "trained"), ("pareto_nbd", "champion"), ("pareto_nbd", "trained")]
+    (second,) = await models(analytics, filter='family = "pareto_nbd" AND status = "trained"')
+    refused = await analytics.post(f"/v1/models/{second['id']}/promote")
+    assert (refused.status_code, refused.json()["state"], refused.json()["verbs_that_fit"]) == (409, "trained", ["back-test"])
 
 
 async def test_a_forecast_stays_outside_the_window_and_with_value_models(

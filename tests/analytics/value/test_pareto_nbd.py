@@ -219,6 +219,18 @@ def test_a_likelihood_that_rises_for_ever_ends_at_finite_numbers() -> None:
     assert_allclose(pareto_nbd.expected_purchases(found.parameters, histories, 10.0), 10.0, rtol=0.05)
 
 
+def test_customers_who_all_leave_at_one_rate_are_predicted_by_the_limit() -> None:
+    """Their rates of leaving do not differ, so s and beta are large and known badly; their ratio is the rate that was drawn."""
+    random = np.random.default_rng(3)
+    age = random.integers(200, 700, 1_500)
+    until = np.minimum(age, np.ceil(random.exponential(7 / 0.04, 1_500))).astype(np.int64)
+    x = random.poisson(random.gamma(0.8, 1 / 8.0, 1_500) * until / 7)
+    last = np.where(x > 0, np.ceil(until * random.random(1_500) ** (1.0 / np.maximum(x, 1))), 0)
+    found = pareto_nbd.fit(statistics.collapse(x, last, age)[0])
+    assert (found.converged, found.parameters.s > 10) == (True, True)
+    assert found.parameters.s / found.parameters.beta == pytest.approx(0.04, rel=0.1)
+
+
 def test_the_integral_of_nothing_but_a_power_is_known() -> None:
     wanted = Stretch(np.array([0.5, 3.0, 4_000.0]), np.zeros(3), np.zeros(3), np.array([1.0, 5.0, 900.0]))
     exact = 2.0 * (1 - (1 + wanted.length / 2.0) ** (1 - wanted.m)) / (wanted.m - 1)

@@ -15,6 +15,12 @@ async def tested(world: World) -> str:
     return str(job["result"]["model_id"])
 
 
+async def promotable(world: World) -> str:
+    """A spend model that waits: the others would have to win a back-test first."""
+    await world.model()
+    return str(next(model["id"] for model in world.models if (model["kind"], model["status"]) == ("spend", "trained")))
+
+
 async def back_test(world: World) -> Request:
     """A model has to be there."""
     await world.model()
@@ -42,7 +48,7 @@ RECIPES["models.back_test"] = back_test
 on("models.calibration", "GET", "/v1/models/{}/calibration", tested)
 on("models.calibration_plot", "GET", "/v1/models/{}/calibration.png", tested)
 on("models.get", "GET", "/v1/models/{}", World.model)
-on("models.promote", "POST", "/v1/models/{}/promote", lambda world: world.model("trained"), {})
+on("models.promote", "POST", "/v1/models/{}/promote", promotable, {})
 on("models.forecast", "GET", "/v1/models/{}/forecast?from=2026-03-01&to=2026-06-01", World.model)
 plain("pyramid.get", "GET", "/v1/pyramid")
 RECIPES["cohorts.get"] = asked_of_buyers("/v1/cohorts?from=2024-01-01")
