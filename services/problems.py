@@ -114,7 +114,7 @@ def refusal_from_database(error: DBAPIError) -> errors.Refusal | None:
         return errors.Invalid("The input holds a value that cannot be stored", code="invalid_value")
     if state in ("40001", "40P01", "55P03"):
         return errors.Conflict("Somebody else was changing the same records; try again", code="busy")
-    if state.startswith(("08", "53", "57")):
+    if state.startswith(("08", "53", "57")) or error.connection_invalidated:
         return errors.Unavailable("The database is not reachable just now")
     return None
 

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import sys
+import time
 from dataclasses import dataclass, field
 
 import httpx
@@ -28,7 +29,6 @@ class Processes:
     port: int
     dice: random.Random
     running: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
-    kills: dict[str, int] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -55,8 +55,8 @@ class Processes:
                     pass
                 await asyncio.sleep(0.05)
 
-    async def kill(self, point: str) -> None:
-        """Have one process die at `point` (or at once, at random), then start it again whole."""
+    async def kill(self, point: str) -> float:
+        """Have one process die at `point` (or at once, at random), then start it again whole; answers when it died."""
         name = "serve" if point in WRITE_POINTS else "work"
         if point == AT_RANDOM:
             name = self.dice.choice(("serve", "work"))
@@ -66,9 +66,10 @@ class Processes:
             await self.start(name, point=point)
         async with asyncio.timeout(60):
             code = await self.running[name].wait()
+        died_at = time.perf_counter()
         assert code == -signal.SIGKILL, f"{name} ended with {code} instead of being killed at {point}"
-        self.kills[point] = self.kills.get(point, 0) + 1
         await self.start(name)
+        return died_at
 
     async def stop(self, name: str) -> None:
         """End a process in the ordinary way."""
@@ -76,9 +77,15 @@ class Processes:
         process.send_signal(signal.SIGTERM)
         await process.wait()
 
-    async def stop_all(self) -> None:
-        """End whatever still runs."""
-        for process in self.running.values():
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+    def check(self) -> None:
+        """Whatever else dies, these two live on by themselves."""
+        for name, process in self.running.items():
+            assert process.returncode is None, f"{name} ended with {process.returncode} although nobody killed it"
+
+    async def kill_all(self) -> None:
+        """End whatever still runs, at once."""
+        alive = [process for process in self.running.values() if process.returncode is None]
+        for process in alive:
+            process.kill()
+        for process in alive:
+            await process.wait()

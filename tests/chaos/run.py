@@ -1,9 +1,10 @@
-"""One chaos run: load, kills, recovery, verdict."""
+"""One chaos run: load, kills of processes and, where asked for, of the machines they stand on, recovery, verdict."""
 
 import asyncio
 import random
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +12,17 @@ from pathlib import Path
 import httpx
 
 from gateway.keys.operations import bootstrap
-from services import embedded, provisioning, up
+from services import provisioning, up
 from services.bus.opening import is_kafka
 from services.database import Database
 from services.failpoints import POINTS
 from services.serving import free_port
 from services.settings import Settings
 from tests.chaos.load import Load
+from tests.chaos.machines import BROKERS, DATABASE, EVERYTHING, LEADER, Machines
 from tests.chaos.processes import AT_RANDOM, Processes
 from tests.chaos.verdict import Verdict, judge, settle
+from tests.kafka.broker import Cluster
 
 RECOVERY_SECONDS = 10.0
 KAFKA_RECOVERY_SECONDS = 20.0  # six of them until the group believes that a killed member is gone
@@ -31,6 +34,7 @@ class Report:
 
     seed: int
     kills: dict[str, int]
+    slowest: dict[str, float]
     recoveries: list[float]
     requests: int
     repeats: int
@@ -42,39 +46,48 @@ class Report:
         return self.verdict.clean and max(self.recoveries) <= self.most_seconds
 
 
-async def run(kills: int, seed: int, *, say: Callable[[str], None], bus_url: str = "") -> Report:
-    """Kill `kills` times; the points take turns in an order drawn from `seed`. The bus is the PostgreSQL log unless `bus_url` names one."""
+async def run(kills: int, seed: int, *, say: Callable[[str], None], cluster: Cluster | None = None, machines: bool = False) -> Report:
+    """Kill `kills` times; the points take turns in an order drawn from `seed`. The bus is the PostgreSQL log unless a cluster is given.
+
+    With `machines` the database server, the brokers and everything at once are killed as well.
+    """
     dice = random.Random(seed)
-    points = [*POINTS, AT_RANDOM, AT_RANDOM]
-    dice.shuffle(points)
-    with tempfile.TemporaryDirectory(prefix="mitra-chaos-", ignore_cleanup_errors=True) as name, embedded.start(Path(name)) as server:
+    with tempfile.TemporaryDirectory(prefix="mitra-chaos-", ignore_cleanup_errors=True) as name:
+        under = Machines(Path(name), cluster, dice)
+        points = [*POINTS, AT_RANDOM, AT_RANDOM, *(under.kinds if machines else ())]
+        dice.shuffle(points)
+        server = under.server
         settings = Settings(
             database_url=server.url(provisioning.APP, "mitra_{service}"),
             owner_database_url=server.url(provisioning.OWNER, "mitra_{service}"),
-            bus_url=bus_url or server.url(provisioning.APP, "mitra_bus"),
+            bus_url=cluster.url if cluster else server.url(provisioning.APP, "mitra_bus"),
             folder=Path(name),
         )
-        await up.prepare(settings, server)
         processes = Processes(settings, free_port("127.0.0.1", 18100), dice)
         try:
+            await up.prepare(settings, server)
             await processes.start("serve")
             await processes.start("work")
             await processes.ready()
-            return await _under_load(processes, [points[n % len(points)] for n in range(kills)], seed, say=say)
+            return await _under_load(processes, under, [points[n % len(points)] for n in range(kills)], seed, say=say)
         finally:
-            await processes.stop_all()
+            await processes.kill_all()
+            under.stop()
 
 
-async def _under_load(processes: Processes, points: list[str], seed: int, *, say: Callable[[str], None]) -> Report:
+async def _under_load(processes: Processes, machines: Machines, points: list[str], seed: int, *, say: Callable[[str], None]) -> Report:
     key = await new_company(processes.settings, processes.url)
     load = Load(processes.url, key, seed=seed)
     working = asyncio.create_task(load.run())
     recoveries = []
     for number, point in enumerate(points, 1):
         await asyncio.sleep(processes.dice.uniform(0.1, 0.5))
-        await processes.kill(point)
-        recoveries.append(await _recovered(load, processes.url, key))
+        died_at = await _kill(processes, machines, point)
+        recoveries.append(await _recovered(load, processes.url, key, died_at=died_at))
         say(f"{number:>4}/{len(points)} killed {point:<24} whole again after {recoveries[-1]:.2f} s")
+        if point not in (*POINTS, AT_RANDOM):
+            await machines.whole()
+        processes.check()
         if working.done():
             working.result()
     load.stop()
@@ -82,12 +95,35 @@ async def _under_load(processes: Processes, points: list[str], seed: int, *, say
     await settle(processes.settings)
     verdict = await judge(processes.settings, load.promises)
     most_seconds = KAFKA_RECOVERY_SECONDS if is_kafka(processes.settings.bus_url) else RECOVERY_SECONDS
-    return Report(seed, processes.kills, recoveries, load.promises.requests, load.promises.repeats, verdict, most_seconds)
+    slowest = {point: max(seconds for each, seconds in zip(points, recoveries, strict=True) if each == point) for point in points}
+    return Report(seed, Counter(points), slowest, recoveries, load.promises.requests, load.promises.repeats, verdict, most_seconds)
 
 
-async def _recovered(load: Load, url: str, key: str) -> float:
-    """Seconds until an order placed after the kill is seen in its customer's value history."""
-    started = time.perf_counter()
+async def _kill(processes: Processes, machines: Machines, point: str) -> float:
+    """Kill at `point`, and start again what was killed, except for a leader: the others are to do without it. Answers when it died."""
+    if point in (*POINTS, AT_RANDOM):
+        return await processes.kill(point)
+    if point == LEADER:
+        await machines.kill_leader()
+        return time.perf_counter()
+    if point == EVERYTHING:
+        await processes.kill_all()
+    if point in (DATABASE, EVERYTHING):
+        machines.kill_database()
+    if point in (BROKERS, EVERYTHING):
+        machines.kill_brokers()
+    died_at = time.perf_counter()
+    if point in (DATABASE, EVERYTHING):
+        await machines.restart_database()
+    if point in (BROKERS, EVERYTHING):
+        await machines.restart_brokers()
+    if point == EVERYTHING:
+        await asyncio.gather(processes.start("serve"), processes.start("work"))
+    return died_at
+
+
+async def _recovered(load: Load, url: str, key: str, *, died_at: float) -> float:
+    """Seconds from the kill until an order placed after it is seen in its customer's value history."""
     order_id, customer = await load.place()
     async with asyncio.timeout(60), httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}) as client:
         while True:
@@ -95,7 +131,7 @@ async def _recovered(load: Load, url: str, key: str) -> float:
                 answer = await client.get(f"/v1/orders/{order_id}/history")
                 summary = await client.get(f"/v1/customers/{customer}/summary", headers={"Mitra-Version": f"order/{order_id}@1"})
                 if answer.is_success and answer.json()["items"] and summary.is_success:
-                    return time.perf_counter() - started
+                    return time.perf_counter() - died_at
             except httpx.TransportError:
                 pass
             await asyncio.sleep(0.05)
