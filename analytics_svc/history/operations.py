@@ -24,6 +24,7 @@ async def flush_history(session: AsyncSession, work: Work) -> dict[str, Any]:
     for tenant_id in list(await session.scalars(select(Tenant.id).order_by(Tenant.id))):
         await bind_tenant(session, Context(tenant_id, work.kind, str(work.id)))
         if await session.scalar(select(exists(select(Fact.sequence).where(Fact.batch_no.is_(None))))):
+            await session.close()  # the child may have to wait for somebody who waits until our transaction ends
             return await ask_child(work.settings, "flush", {}, seconds=FLUSH_SECONDS)
     return {"rows": 0, "batches": 0}
 
