@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 8000
     pool_size: int = 10
-    answer_seconds: float = Field(30.0, gt=0, description="how long a request may keep its session before it is given up and answered 503")
+    answer_seconds: float = Field(45.0, gt=0, description="how long a request may keep its session before it is given up and answered 503")
     log_level: str = "info"
     public_url: str = Field("", description="where the door is reached from outside, for links in mails; empty: http://host:port")
     smtp_url: str = Field("", description="the mail server, smtp://user:password@host:port or smtps://…; empty: mail waits")

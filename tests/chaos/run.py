@@ -113,13 +113,19 @@ async def _kill(processes: Processes, machines: Machines, point: str) -> float:
     if point in (BROKERS, EVERYTHING):
         machines.kill_brokers()
     died_at = time.perf_counter()
-    if point in (DATABASE, EVERYTHING):
+    if point == DATABASE:
         await machines.restart_database()
-    if point in (BROKERS, EVERYTHING):
+    elif point == BROKERS:
         await machines.restart_brokers()
-    if point == EVERYTHING:
-        await asyncio.gather(processes.start("serve"), processes.start("work"))
+    else:
+        await asyncio.gather(_restart_service(processes, machines), machines.restart_brokers())
+        await processes.start("work")
     return died_at
+
+
+async def _restart_service(processes: Processes, machines: Machines) -> None:
+    await machines.restart_database()
+    await processes.start("serve")
 
 
 async def _recovered(load: Load, url: str, key: str, *, died_at: float) -> float:
