@@ -10,13 +10,13 @@ from fastapi.routing import APIRoute
 from sqlalchemy import text
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services import metrics, openapi, problems, readings
+from services import metrics, openapi, problems, readings, tracing
 from services.clock import Clock, utc_now
 from services.database import Database
 from services.identifiers import new_id
 from services.job_routes import jobs_router
 from services.manifests import Manifest, discover
-from services.observed import Observed
+from services.observed import Observed, Traced
 from services.segments import grouped
 from services.settings import Settings
 from services.tokens import KeyPairs, Verifier
@@ -59,6 +59,8 @@ def create_app(manifest: Manifest, settings: Settings, *, clock: Clock = utc_now
     _add_health(app, database)
     app.add_middleware(RequestIds)
     app.add_middleware(Observed, service=manifest.name, timings=app.state.timings)
+    if tracing.is_on():
+        app.add_middleware(Traced, name=manifest.name)
     return app
 
 

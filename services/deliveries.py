@@ -1,12 +1,14 @@
 """What a handler receives, and how handlers are declared."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from uuid import UUID
 
+from opentelemetry.trace import SpanKind
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services import tracing
 from services.contracts import REGISTRY, Event
 from services.database import Context, bind_tenant
 from services.envelope import Envelope
@@ -47,9 +49,21 @@ async def handle(session: AsyncSession, deliveries: Sequence[Delivery], handlers
     `Event` itself as a key of `handlers` stands for every type. What a handler records is acted by `actor`.
     """
     for context, group in _by_tenant(deliveries, actor):
-        await bind_tenant(session, context)
-        for handler, wanted in _calls(group, handlers):
+        links = (delivery.envelope.traceparent for delivery in group)
+        count = {"messaging.batch.message_count": len(group)}
+        with tracing.span(f"apply {actor}", context.traceparent, kind=SpanKind.CONSUMER, links=links, attributes=count) as whole:
+            await bind_tenant(session, replace(context, traceparent=whole.traceparent))
+            await _call(session, _calls(group, handlers), whole.traceparent)
+
+
+async def _call(session: AsyncSession, calls: Iterable[tuple[Handler, list[Delivery]]], traceparent: str | None) -> None:
+    for handler, wanted in calls:
+        with tracing.span(_name_of(handler), traceparent):
             await handler(session, wanted)
+
+
+def _name_of(handler: Handler) -> str:
+    return f"{handler.__module__}.{getattr(handler, '__name__', type(handler).__name__)}"
 
 
 def _calls(deliveries: Sequence[Delivery], handlers: Handlers) -> Iterable[tuple[Handler, list[Delivery]]]:

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from services import tracing
 from services.cancellation import let_go_if_cancelled
 from services.clock import Clock, utc_now
 from services.database import Base, Context, Database, context_of, now
@@ -65,6 +66,7 @@ class Job(Base):
     problem: Mapped[dict[str, Any] | None]
     actor: Mapped[str]
     correlation_id: Mapped[str]
+    traceparent: Mapped[str | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -123,7 +125,7 @@ async def arm_many(session: AsyncSession, kind: str, run_at: Mapping[str, dateti
     at, context = now(session), context_of(session)
     rows = [_new_row(kind, key, at=at, run_at=run_at[key], context=context, arguments={}) for key in sorted(run_at)]
     statement = insert(Job).values(rows)
-    again = {name: statement.excluded[name] for name in ("status", "run_at", "attempts", "cancel_requested", "updated_at")}
+    again = {name: statement.excluded[name] for name in ("status", "run_at", "attempts", "cancel_requested", "updated_at", "traceparent")}
     await session.execute(statement.on_conflict_do_update(index_elements=[Job.tenant_id, Job.kind, Job.key], set_=again))
 
 
@@ -138,7 +140,8 @@ async def arm_by(session: AsyncSession, kind: str, key: str, *, due: datetime) -
     if await session.scalar(select(Job.id).where(*mine, Job.run_at <= due, Job.run_at > at + timedelta(minutes=1))):
         return
     statement = insert(Job).values(_new_row(kind, key, at=at, run_at=due, context=context, arguments={}))
-    again: dict[str, Any] = {name: statement.excluded[name] for name in ("status", "attempts", "cancel_requested", "updated_at")}
+    replaced = ("status", "attempts", "cancel_requested", "updated_at", "traceparent")
+    again: dict[str, Any] = {name: statement.excluded[name] for name in replaced}
     earliest = func.least(Job.run_at, statement.excluded.run_at)
     again["run_at"] = case((Job.status == "queued", earliest), else_=statement.excluded.run_at)
     await session.execute(statement.on_conflict_do_update(index_elements=[Job.tenant_id, Job.kind, Job.key], set_=again))
@@ -159,6 +162,7 @@ def _new_row(kind: str, key: str, *, at: datetime, run_at: datetime, context: Co
         "cancel_requested": False,
         "actor": context.actor,
         "correlation_id": context.correlation_id,
+        "traceparent": context.traceparent,
         "created_at": at,
         "updated_at": at,
     }
@@ -261,15 +265,17 @@ class JobRunner:
             await self._close(job, "failed", problem={"code": "broken_off", "detail": detail, "title": "BrokenOff"})
             return True
         started = perf_counter()
-        outcome = await self._outcome_of(job)
+        with tracing.span(f"job {job.kind}", job.traceparent) as span:
+            outcome = await self._outcome_of(job, span.traceparent)
+            span.tell(mitra__outcome=outcome)
         self.timings.note((self._service, job.kind, outcome), perf_counter() - started)
         return True
 
-    async def _outcome_of(self, job: Job) -> str:
+    async def _outcome_of(self, job: Job, traceparent: str | None) -> str:
         try:
             if job.cancel_requested:
                 raise JobCancelled
-            await self._carry_out(job)
+            await self._carry_out(job, traceparent)
         except ClaimLost:
             log.warning("job_claim_lost", kind=job.kind, job_id=str(job.id), attempt=job.attempts)
             return "lost"
@@ -281,8 +287,8 @@ class JobRunner:
             return await self._retry_or_fail(job, error)
         return "succeeded"
 
-    async def _carry_out(self, job: Job) -> None:
-        context = Context(job.tenant_id, job.actor, job.correlation_id, str(job.id))
+    async def _carry_out(self, job: Job, traceparent: str | None) -> None:
+        context = Context(job.tenant_id, job.actor, job.correlation_id, str(job.id), traceparent)
         async with self._database.session(context if job.tenant_id != NO_TENANT else None) as session:
             session.info["clock"] = self._clock
             work = Work(job.id, job.kind, job.key, job.tenant_id, job.arguments, self._settings, self._clock, self._reporter(job.id))

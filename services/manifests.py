@@ -122,6 +122,11 @@ def get_manifest(name: str, services_path: str = "") -> Manifest:
     raise LookupError(f"there is no service {name!r}; there are {', '.join(m.name for m in manifests)}")
 
 
+def process_name(manifests: Sequence[Manifest]) -> str:
+    """What a process of these services is called: after the one, or `all`."""
+    return manifests[0].name if len(manifests) == 1 else "all"
+
+
 def fail_points_of(manifests: Sequence[Manifest]) -> tuple[str, ...]:
     """Every name at which a process of these services can be told to die."""
     return (*POINTS, *(name for manifest in manifests for name in manifest.fail_points))

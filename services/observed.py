@@ -1,9 +1,12 @@
-"""Pure ASGI around the application of a service: how often each operation was asked for, how long it took, and how it ended."""
+"""Pure ASGI around an application: how often each operation was asked for, how long it took and how it ended; and its span."""
 
 from time import perf_counter
 
+import structlog
+from opentelemetry.trace import SpanKind
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services import tracing
 from services.metrics import Timings
 
 NO_OPERATION = "none"
@@ -35,6 +38,38 @@ class Observed:
             await self.app(scope, receive, send_and_see)
         finally:
             self._timings.note((self._service, _operation_of(scope), str(status)), perf_counter() - started)
+
+
+class Traced:
+    """Makes a span of every request under /v1, and of whatever follows from it a part of that trace. Only where spans go somewhere.
+
+    A span is named after the operation; `name` is for an application that knows none, the door.
+    """
+
+    def __init__(self, app: ASGIApp, *, name: str) -> None:
+        self.app = app
+        self._name = name
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
+            await self.app(scope, receive, send)
+            return
+        parent = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"), None)
+        with tracing.span(self._name, parent, kind=SpanKind.SERVER, attributes={"http.request.method": scope["method"]}) as span:
+            others = [(name, value) for name, value in scope["headers"] if name != b"traceparent"]
+            scope["headers"] = [*others, (b"traceparent", str(span.traceparent).encode())]
+
+            async def send_and_tell(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    span.tell(http__response__status_code=message["status"])
+                    if message["status"] >= 500:
+                        span.fail(str(message["status"]))
+                await send(message)
+
+            with structlog.contextvars.bound_contextvars(trace_id=str(span.traceparent)[3:35]):
+                await self.app(scope, receive, send_and_tell)
+            operation = _operation_of(scope)
+            span.tell(name=operation if operation != NO_OPERATION else self._name)
 
 
 def _operation_of(scope: Scope) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import asyncpg
 import structlog
 
+from services import tracing
 from services.bus import Bus, Message, UnknownTopic, Unpublishable
 from services.cancellation import let_go_if_cancelled
 from services.failpoints import reach
@@ -90,7 +91,7 @@ class Relay:
     async def _publish(self, rows: Sequence[asyncpg.Record]) -> list[int]:
         """The ids that are on the bus now. When the batch fails whole, each key is tried alone and a failing key is held back."""
         try:
-            await self._bus.publish([Message(r["topic"], r["partition_key"], r["event"]) for r in rows])
+            await self._send(rows)
             return [r["id"] for r in rows]
         except (UnknownTopic, Unpublishable) as error:
             log.error("relay_batch_refused", service=self._service, error_type=type(error).__name__)
@@ -99,9 +100,13 @@ class Relay:
             if row["partition_key"] in self._held:
                 continue
             try:
-                await self._bus.publish([Message(row["topic"], row["partition_key"], row["event"])])
+                await self._send([row])
                 moved.append(row["id"])
             except (UnknownTopic, Unpublishable) as error:
                 self._held[row["partition_key"]] = asyncio.get_running_loop().time() + HOLD_SECONDS
                 log.error("relay_key_held", service=self._service, outbox_id=row["id"], error_type=type(error).__name__)
         return moved
+
+    async def _send(self, rows: Sequence[asyncpg.Record]) -> None:
+        with tracing.publishing([(row["topic"], row["event"]) for row in rows] if tracing.is_on() else ()):
+            await self._bus.publish([Message(row["topic"], row["partition_key"], row["event"]) for row in rows])

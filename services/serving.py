@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import uvicorn
 from starlette.types import ASGIApp
 
-from services import failpoints, memory
+from services import failpoints, memory, tracing
 from services.application import create_app
-from services.manifests import Manifest, fail_points_of
+from services.manifests import Manifest, fail_points_of, process_name
 from services.settings import Settings
 
 PARENT_LOOK_SECONDS = 1.0
@@ -30,6 +30,7 @@ def build_application(manifests: Sequence[Manifest], settings: Settings) -> ASGI
 async def serve(manifests: Sequence[Manifest], settings: Settings, *, host: str, port: int) -> None:
     """Answer HTTP at host:port until the process is told to stop."""
     failpoints.arm(settings.fail_points, seed=settings.fail_seed, known=fail_points_of(manifests))
+    tracing.start(f"mitra-serve-{process_name(manifests)}")
     application = build_application(manifests, settings)
     memory.set_apart_what_is_loaded()
     config = uvicorn.Config(
@@ -44,7 +45,10 @@ async def serve(manifests: Sequence[Manifest], settings: Settings, *, host: str,
         server_header=False,
         timeout_graceful_shutdown=5,
     )
-    await uvicorn.Server(config).serve()
+    try:
+        await uvicorn.Server(config).serve()
+    finally:
+        tracing.stop()
 
 
 async def end_with_parent(parent: int) -> None:

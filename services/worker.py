@@ -6,7 +6,7 @@ import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from services import failpoints, memory, metrics, readings
+from services import failpoints, memory, metrics, readings, tracing
 from services.bus import Bus
 from services.bus.opening import open_bus
 from services.cancellation import let_go_if_cancelled
@@ -15,7 +15,7 @@ from services.consumer import Consumer, topics_of
 from services.database import Database
 from services.health import answering
 from services.jobs import JobRunner
-from services.manifests import Manifest, consumed_topics, discover, fail_points_of
+from services.manifests import Manifest, consumed_topics, discover, fail_points_of, process_name
 from services.relay import Relay
 from services.settings import Settings, plain_url
 from services.watchdog import watch
@@ -78,8 +78,10 @@ async def work(manifests: Sequence[Manifest], settings: Settings, *, host: str =
     clean-up that the first began.
     """
     failpoints.arm(settings.fail_points, seed=settings.fail_seed, known=fail_points_of(manifests))
+    tracing.start(f"mitra-work-{process_name(manifests)}")
     memory.set_apart_what_is_loaded()
     async with AsyncExitStack() as stack:
+        stack.callback(tracing.stop)
         workers = await stack.enter_async_context(open_workers(manifests, settings))
         if port is not None:
             await stack.enter_async_context(answering(host, port, lambda: _idle_parts(workers), lambda: _page(workers)))

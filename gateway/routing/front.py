@@ -20,11 +20,12 @@ from gateway.documents.merging import merge_documents
 from gateway.keys.ring import KeyRing
 from gateway.limits.buckets import Buckets
 from gateway.settings import GatewaySettings
-from services import metrics, problems, readings
+from services import metrics, problems, readings, tracing
 from services.encoding import encode
 from services.errors import NotFound, Refusal, Unauthenticated, Unavailable
 from services.manifests import Manifest, discover
 from services.metrics import Sample
+from services.observed import Traced
 from services.routing import allows
 from services.settings import Settings
 from services.tokens import GATEWAY, KeyPairs, Minter
@@ -52,7 +53,8 @@ def build_front(apps: Mapping[str, ASGIApp], settings: Settings) -> ASGIApp:
 
     Raises ServiceUnplaced for a service that is in neither.
     """
-    return Front(apps, settings, GatewaySettings())
+    front = Front(apps, settings, GatewaySettings())
+    return Traced(front, name="door") if tracing.is_on() else front
 
 
 class Front:

@@ -13,6 +13,7 @@ import yaml
 from sqlalchemy import make_url
 
 from gateway.settings import GatewaySettings
+from services import tracing
 from services.bus.topics import Cluster
 from services.manifests import Manifest, discover
 from services.settings import Settings
@@ -76,7 +77,7 @@ def test_every_variable_is_a_setting_and_means_what_is_meant(environment: dict[s
     known = {f"MITRA_{name.upper()}" for name in Settings.model_fields} | {
         f"MITRA_GATEWAY_{name.upper()}" for name in GatewaySettings.model_fields
     }
-    assert environment.keys() <= known
+    assert environment.keys() <= known | set(tracing.ENDPOINTS)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     settings = Settings()
