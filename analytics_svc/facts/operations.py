@@ -36,7 +36,7 @@ async def add_order_facts(session: AsyncSession, deliveries: Sequence[Delivery])
     Reads the event's data as it came and hands it on as one text: building the contract of each event, or an array of each column,
     costs more than the rest of the handler.
     """
-    facts = [_order_fact(delivery) for delivery in deliveries]
+    facts = [order_fact(delivery) for delivery in deliveries]
     await session.execute(ADD, {"tenant_id": context_of(session).tenant_id, "facts": encode(facts).decode()})
     contacts = {fact["contact_id"] for fact in facts}
     known_before = sorted({d.envelope.subject for d in deliveries if d.envelope.sequence > 1})
@@ -50,14 +50,17 @@ async def add_signal_facts(session: AsyncSession, deliveries: Sequence[Delivery]
 
     Its day is that of its time in UTC: signals count by weeks, and only commercial facts carry a business day of their own.
     """
-    facts = [_signal_fact(delivery) for delivery in deliveries if delivery.envelope.data["state"].get("contact_id")]
+    facts = [fact for fact in map(signal_fact, deliveries) if fact is not None]
     await session.execute(ADD, {"tenant_id": context_of(session).tenant_id, "facts": encode(facts).decode()})
     return ",".join(sorted({fact["contact_id"] for fact in facts}))
 
 
-def _signal_fact(delivery: Delivery) -> dict[str, Any]:
+def signal_fact(delivery: Delivery) -> dict[str, Any] | None:
+    """The fact of an event about a customer that has no amount, as ADD takes it; None where it names no customer."""
     envelope = delivery.envelope
     state = envelope.data["state"]
+    if not state.get("contact_id"):
+        return None
     return {
         "subject": envelope.subject,
         "sequence": envelope.sequence,
@@ -72,7 +75,8 @@ def _signal_fact(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def _order_fact(delivery: Delivery) -> dict[str, Any]:
+def order_fact(delivery: Delivery) -> dict[str, Any]:
+    """The fact of an order's event, as ADD takes it."""
     envelope = delivery.envelope
     state = envelope.data["state"]
     return {

@@ -1,0 +1,1 @@
+"""Rebuilding what analytics derives: the customers from the facts, the facts from the log."""
