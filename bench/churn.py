@@ -21,8 +21,8 @@ from analytics_svc.scores.operations import ask_for_all_scores
 from analytics_svc.scores.rules import Cohort, Valuer, value_customers
 from analytics_svc.value import bg_nbd, gamma_gamma, mbg_nbd
 from analytics_svc.value.families import PurchaseModel
+from bench.populations import Population, generate
 from bench.stage import open_stage
-from bench.value import Population, generate
 from services.database import birth
 from services.identifiers import new_id
 from tests.harness import Mitra

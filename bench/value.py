@@ -1,28 +1,30 @@
 """CPU seconds of the customer value models beside the lifetimes library in the same process: `python -m bench.value` prints the table.
 
-CDNOW (sample and full log) where the shared data are present, and generated populations of 100,000 and 1,000,000 customers.
+CDNOW (sample and full log) where the shared data are present, and generated populations of 100,000 and 1,000,000 customers; then those
+of `value_at_scale`.
 """
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from analytics_svc.value import bg_nbd, gamma_gamma, lifetime, statistics
+from analytics_svc.value import bg_nbd, gamma_gamma, lifetime, pareto_nbd, statistics
+from analytics_svc.value.statistics import Floats
+from bench import value_at_scale
+from bench.populations import Population, generate
+from bench.value_at_scale import cpu_seconds
 from tests.analytics.value import cdnow_log
 
 HORIZON_WEEKS = 39.0
 GENERATED = (100_000, 1_000_000)
 FACTOR = 2.0
 ONE_CUSTOMER_SECONDS = 0.001
+LIFETIMES_PARETO = 50_000  # half a minute at 100,000
 
 # CPU seconds of a lean implementation and of lifetimes on the same two cores (reference sheet for value, section 3; lifetimes with
 # grouped weights has no figure of its own at 2,357).
@@ -35,6 +37,8 @@ REFERENCE: dict[tuple[str, int], tuple[float, float]] = {
     ("BG/NBD fit, grouped", 23_570): (0.0061, 0.081),
     ("BG/NBD fit, grouped", 100_000): (0.051, 0.34),
     ("BG/NBD fit, grouped", 1_000_000): (0.23, 3.3),
+    ("Pareto/NBD fit", 2_357): (0.070, 0.43),
+    ("Pareto/NBD fit", 23_570): (0.31, 5.3),
     ("Gamma-Gamma fit", 2_357): (0.0017, 0.024),
     ("Gamma-Gamma fit", 23_570): (0.0028, 0.049),
     ("Gamma-Gamma fit", 100_000): (0.011, 0.27),
@@ -45,44 +49,11 @@ REFERENCE: dict[tuple[str, int], tuple[float, float]] = {
     ("score all", 1_000_000): (0.05, 0.40),
 }
 
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Population:
-    """Customers' x, t_x and T in days, and the mean spend of their repeat days."""
-
-    x: Integers
-    t_x: Integers
-    age: Integers
-    mean_spend: Floats
-
 
 def rows() -> list[dict[str, Any]]:
     """Measure and answer one row per model and size, with the seconds of both, their ratio and the reference."""
     found = [row for population in _populations() for row in _measure(population)]
-    return [*found, _one_customer()]
-
-
-def generate(customers: int, *, seed: int = 1997) -> Population:
-    """Customers of a BG/NBD and Gamma-Gamma world with parameters near CDNOW's, who joined over a year, seen for 18 months."""
-    random = np.random.default_rng(seed)
-    age = random.integers(181, 547, customers)
-    rate = np.maximum(random.gamma(0.25, 1 / 4.5, customers) / 7, 1e-12)
-    leaves = random.beta(0.8, 2.4, customers)
-    x, last, clock = np.zeros(customers, np.int64), np.zeros(customers, np.int64), np.zeros(customers)
-    alive = np.arange(customers)
-    while len(alive):
-        clock[alive] += random.exponential(1 / rate[alive])
-        alive = alive[clock[alive] <= age[alive]]
-        day = np.ceil(clock[alive]).astype(np.int64)
-        x[alive] += day > last[alive]
-        last[alive] = day
-        alive = alive[random.random(len(alive)) >= leaves[alive]]
-    repeats = np.maximum(x, 1)
-    level = 15.4 / random.gamma(3.74, 1.0, customers)
-    return Population(x, last, age, np.where(x > 0, level * random.gamma(6.25 * repeats) / repeats, 0.0))
+    return [*found, _one_customer(), *value_at_scale.rows()]
 
 
 def _populations() -> Iterator[Population]:
@@ -115,9 +86,11 @@ def _measure(population: Population) -> list[dict[str, Any]]:
         "Gamma-Gamma fit": (lambda: gamma_gamma.fit(p.x, p.mean_spend), theirs.fit_spend),
         "score all": (score, theirs.score),
     }
+    if customers <= LIFETIMES_PARETO:
+        measured["Pareto/NBD fit"] = (lambda: pareto_nbd.fit(statistics.collapse(p.x, p.t_x, p.age)[0]), theirs.fit_pareto)
     repeats = 3 if customers >= 1_000_000 else 10
     return [
-        _row(what, customers, ours=_cpu_seconds(ours, repeats), theirs=_cpu_seconds(other, 1 if customers > 50_000 else 3))
+        _row(what, customers, ours=cpu_seconds(ours, repeats), theirs=cpu_seconds(other, 1 if customers > 50_000 else 3))
         for what, (ours, other) in measured.items()
     ]
 
@@ -146,7 +119,7 @@ def _one_customer() -> dict[str, Any]:
     def value() -> None:
         lifetime.discounted_value(model, customer, 52.0, spend=35.0, margin_share=0.4, annual_discount_rate=0.1)
 
-    ours = _cpu_seconds(value, 50)
+    ours = cpu_seconds(value, 50)
     return {
         "what": "lifetime value of one customer, 52 weeks, CPU seconds",
         "size": 1,
@@ -158,23 +131,13 @@ def _one_customer() -> dict[str, Any]:
     }
 
 
-def _cpu_seconds(work: Callable[[], object], repeats: int) -> float:
-    """The best of several runs, in CPU seconds of the whole process."""
-    best = float("inf")
-    for _ in range(repeats):
-        started = time.process_time()
-        work()
-        best = min(best, time.process_time() - started)
-    return best
-
-
 class _Lifetimes:
-    """The same four jobs as the lifetimes library does them, its warnings silenced."""
+    """The same jobs as the lifetimes library does them, its warnings silenced."""
 
     def __init__(self, population: Population, histories: statistics.Histories) -> None:
-        from lifetimes import BetaGeoFitter, GammaGammaFitter  # type: ignore[import-untyped]
+        from lifetimes import BetaGeoFitter, GammaGammaFitter, ParetoNBDFitter  # type: ignore[import-untyped]
 
-        self._bg_nbd, self._gamma_gamma = BetaGeoFitter, GammaGammaFitter
+        self._bg_nbd, self._gamma_gamma, self._pareto_nbd = BetaGeoFitter, GammaGammaFitter, ParetoNBDFitter
         self._x, self._t_x, self._age = population.x, population.t_x / 7, population.age / 7
         self._histories = histories
         buys = (population.x > 0) & (population.mean_spend > 0)
@@ -184,6 +147,10 @@ class _Lifetimes:
     def fit(self) -> None:
         with _quietly():
             self._fitted = self._bg_nbd().fit(self._x, self._t_x, self._age)
+
+    def fit_pareto(self) -> None:
+        with _quietly():
+            self._pareto_nbd().fit(self._x, self._t_x, self._age)
 
     def fit_grouped(self) -> None:
         h = self._histories
