@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services import tracing
+from services import strangers, tracing
 from services.cancellation import let_go_if_cancelled
 from services.clock import Clock, utc_now
 from services.database import Base, Context, Database, context_of, now
@@ -186,6 +186,8 @@ class JobRunner:
         self._service = manifest.name
         self._handlers: dict[str, JobHandler] = {**KIT_JOBS, **manifest.jobs}
         self._schedules: dict[str, float] = {**KIT_SCHEDULES, **manifest.schedules}
+        if strangers.knows_contacts(manifest):
+            self._handlers["count_strangers"], self._schedules["count_strangers"] = strangers.count, strangers.EVERY_SECONDS
         self._actor = f"system:{manifest.package}"
         self._database = database
         self._settings = settings

@@ -49,11 +49,12 @@ PARKED_AGE = Metric("mitra_parked_age_seconds", "gauge", "For how long the first
 JOBS_DUE = Metric("mitra_jobs_due", "gauge", "Jobs whose time has come and that nobody has begun")
 JOBS_LATE = Metric("mitra_jobs_late_seconds", "gauge", "For how long the first of them has been due")
 JOBS = Metric("mitra_job_seconds", "histogram", "Jobs that were run, and how long they took", ("service", "kind", "outcome"))
+STRANGERS = Metric("mitra_unknown_contacts", "gauge", "Contacts that records name and nothing was ever heard of, counted once a day")
 UNREADABLE = Metric("mitra_unreadable", "gauge", "1 where database or bus did not answer this scrape, and what they know is missing here")
 
 METRICS = (
     *(REQUESTS, REFUSALS, CONNECTIONS, OUTBOX_EVENTS, OUTBOX_AGE, PUBLISHED, IN_OFFICE, HELD, LAG, BEHIND, APPLIED, REPEATED, DEAD),
-    *(PARKED, PARKED_AGE, JOBS_DUE, JOBS_LATE, JOBS, UNREADABLE),
+    *(PARKED, PARKED_AGE, JOBS_DUE, JOBS_LATE, JOBS, STRANGERS, UNREADABLE),
 )
 
 REQUEST_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

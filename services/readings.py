@@ -58,6 +58,7 @@ async def _of_tables(worker: "Worker") -> list[Sample]:
         outbox = await vitals.outbox_of(connection, at=at)
         parked = await vitals.parked_of(connection, name)
         jobs = await vitals.jobs_of(connection, at=at)
+        strangers = await vitals.strangers_of(connection)
     return [
         Sample(metrics.OUTBOX_EVENTS, outbox.count, (name,)),
         Sample(metrics.OUTBOX_AGE, outbox.age_seconds, (name,)),
@@ -65,6 +66,7 @@ async def _of_tables(worker: "Worker") -> list[Sample]:
         *(Sample(metrics.PARKED_AGE, waiting.age_seconds, (name, reason)) for reason, waiting in parked.items()),
         Sample(metrics.JOBS_DUE, jobs.due.count, (name,)),
         Sample(metrics.JOBS_LATE, jobs.due.age_seconds, (name,)),
+        *([Sample(metrics.STRANGERS, strangers, (name,))] if strangers is not None else []),
     ]
 
 

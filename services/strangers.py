@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services import references
@@ -10,6 +10,7 @@ from services.database import Context, bind_tenant
 from services.manifests import Manifest
 from services.tenants import Tenant
 
+EVERY_SECONDS = 24 * 3600.0
 OF_THE_KIT = ("contact_reference", "consent_reference", "idempotency_answer")
 TABLES = text("""
 SELECT quote_ident(table_name) FROM information_schema.columns
@@ -39,3 +40,8 @@ async def count_strangers(session: AsyncSession, tenants: Sequence[Tenant]) -> i
         await bind_tenant(session, Context(tenant.id, "system:doctor", "strangers"))
         found += await session.scalar(statement) or 0
     return found
+
+
+async def count(session: AsyncSession, _work: object) -> dict[str, int]:
+    """The daily job: counts the strangers of every tenant, for the metrics."""
+    return {"contacts": await count_strangers(session, list(await session.scalars(select(Tenant))))}

@@ -27,6 +27,11 @@ SELECT count(*) FILTER (WHERE status = 'queued') AS due, min(run_at) FILTER (WHE
 FROM job WHERE status IN ('queued', 'running') AND run_at <= :at
 """)
 
+STRANGERS = text("""
+SELECT (result ->> 'contacts')::int FROM job
+WHERE tenant_id = '00000000-0000-0000-0000-000000000000' AND kind = 'count_strangers' AND key = 'schedule'
+""")
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -66,6 +71,12 @@ async def jobs_of(connection: AsyncConnection, *, at: datetime) -> Jobs:
     """The jobs of this database whose time has come."""
     row = (await connection.execute(JOBS, {"at": at})).one()
     return Jobs(Waiting(row.due, _age(row.since, at)), row.running)
+
+
+async def strangers_of(connection: AsyncConnection) -> int | None:
+    """How many contacts the service's records named that it had never heard of, when it counted last; None where it never did."""
+    found: int | None = await connection.scalar(STRANGERS)
+    return found
 
 
 def _age(since: datetime | None, at: datetime) -> float:

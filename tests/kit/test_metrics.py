@@ -25,6 +25,7 @@ from services.parking import Parked
 from services.worker import Worker
 from tests.harness import Mitra
 from tests.kit.test_relay import make
+from tests.pipeline import make as orders
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS = {"service", "operation", "status", "code", "topic", "reason", "kind", "outcome"}
@@ -178,6 +179,26 @@ async def test_jobs_are_seen_due_late_and_by_their_outcome(mitra: Mitra, tenant_
     for outcome in ("succeeded", "retried"):
         labels = {"service": "demo", "kind": "count", "outcome": outcome}
         assert done.value("mitra_job_seconds_count", **labels) - before.value("mitra_job_seconds_count", **labels) == 1
+
+
+async def test_contacts_that_nothing_was_heard_of_are_counted_once_a_day(mitra: Mitra, tenant_id: UUID) -> None:
+    async def unknown() -> float | None:
+        return (await page(mitra, "pipeline")).samples.get(("mitra_unknown_contacts", frozenset({("service", "pipeline")})))
+
+    async with mitra.client("pipeline", mitra.caller(tenant_id)) as client:
+        for _ in range(2):
+            await orders.create(client, orders.order())
+    assert await unknown() is None
+    await mitra.workers["pipeline"].jobs.ensure_schedules()
+    await mitra.drain()
+    assert await unknown() == 2
+    async with mitra.client("pipeline", mitra.caller(tenant_id)) as client:
+        await orders.create(client, orders.order())
+    await mitra.drain()
+    assert await unknown() == 2
+    mitra.clock.advance(hours=25)
+    await mitra.drain()
+    assert await unknown() == 3
 
 
 async def test_a_database_that_does_not_answer_leaves_the_rest_of_the_page(mitra: Mitra) -> None:
