@@ -20,6 +20,7 @@ STREAM_BYTES = 30_000_000
 MOST_GROWTH_BYTES = 20_000_000
 AS_MASTER = ("--columns", "customer,date,quantity,amount", "--currency", "USD", "--tz", "America/New_York")
 TENTH = 6_966
+SOME = 2_000
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,14 @@ def tenth(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def some(tenth: Path, tmp_path: Path) -> Path:
+    """The first rows of that, enough for twenty batches of a hundred."""
+    path = tmp_path / "some.txt"
+    path.write_text("".join(f"{line}\n" for line in tenth.read_text().splitlines()[: SOME + 1]))
+    return path
+
+
 def run_import(
     company: Company, file: Path | str, key: str, *more: str, label: str = "cdnow", **options: Any
 ) -> tuple[int, dict[str, Any]]:
@@ -47,6 +56,12 @@ def run_import(
     assert counts["read"] == counts["accepted"] + counts["rejected"]
     assert counts["accepted"] == counts["new"] + counts["known"]
     return done.returncode, counts
+
+
+def in_batches(company: Company, file: Path, key: str) -> list[str]:
+    """The command of an import by hundreds, so that there is a middle in which to be killed."""
+    usual = (*AS_MASTER, "--label", "cdnow", "--quiet", "--batch", "100")
+    return company.command("import", "purchases", str(file), *usual, "--url", company.url, "--key", key)
 
 
 def count(company: Company, path: str, key: str, **query: Any) -> int:
@@ -145,33 +160,31 @@ def test_bad_rows_are_written_out_and_the_rest_goes_in(company: Company, tmp_pat
     assert (code, counts["new"], counts["known"], counts["rejected"]) == (3, 1, 7, 6)
 
 
-def test_an_import_that_was_killed_is_repaired_by_the_same_file(company: Company, tenth: Path) -> None:
+def test_an_import_that_was_killed_is_repaired_by_the_same_file(company: Company, some: Path) -> None:
     key = company.found_tenant()
-    arguments = ("import", "purchases", str(tenth), *AS_MASTER, "--label", "cdnow", "--quiet", "--url", company.url, "--key", key)
-    process = subprocess.Popen(company.command(*arguments), cwd=company.folder, env=environment(company.folder))
+    process = subprocess.Popen(in_batches(company, some, key), cwd=company.folder, env=environment(company.folder))
     with company.client(key) as client:
         wait_until(lambda: client.get("/v1/orders", params={"page_size": 1}).json()["items"])
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    code, counts = run_import(company, tenth, key)
-    assert (code, counts["read"], counts["accepted"]) == (0, TENTH, TENTH)
-    assert 0 < counts["new"] < TENTH
-    assert count(company, "/v1/orders", key) == TENTH
-    assert run_import(company, tenth, key)[1]["new"] == 0
+    code, counts = run_import(company, some, key)
+    assert (code, counts["read"], counts["accepted"]) == (0, SOME, SOME)
+    assert 0 < counts["new"] < SOME
+    assert count(company, "/v1/orders", key) == SOME
+    assert run_import(company, some, key)[1]["new"] == 0
 
 
-def test_a_web_process_that_is_killed_meanwhile_costs_nothing(company: Company, tenth: Path) -> None:
+def test_a_web_process_that_is_killed_meanwhile_costs_nothing(company: Company, some: Path) -> None:
     key = company.found_tenant()
-    arguments = ("import", "purchases", str(tenth), *AS_MASTER, "--label", "cdnow", "--quiet", "--url", company.url, "--key", key)
-    process = subprocess.Popen(company.command(*arguments), cwd=company.folder, env=environment(company.folder), stdout=subprocess.PIPE)
+    process = subprocess.Popen(in_batches(company, some, key), cwd=company.folder, env=environment(company.folder), stdout=subprocess.PIPE)
     with company.client(key) as client:
         wait_until(lambda: client.get("/v1/orders", params={"page_size": 1}).json()["items"])
     (web,) = [child for child in psutil.Process(company.process.pid).children() if "serve" in child.cmdline()]
     web.send_signal(signal.SIGKILL)
     output, _ = process.communicate(timeout=280)
     counts = json.loads(output)
-    assert (process.returncode, counts["read"], counts["new"], counts["known"]) == (0, TENTH, TENTH, 0)
-    assert count(company, "/v1/orders", key) == TENTH
+    assert (process.returncode, counts["read"], counts["new"], counts["known"]) == (0, SOME, SOME, 0)
+    assert count(company, "/v1/orders", key) == SOME
 
 
 def test_an_import_that_breaks_off_says_so(company: Company, tmp_path: Path) -> None:
