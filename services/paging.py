@@ -5,15 +5,17 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from functools import cache
+from typing import Annotated, Any, Generic, TypeVar, get_args
 from uuid import UUID
 
 import orjson
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 from sqlalchemy import ColumnElement, Select, func, literal, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.database import Base
 from services.encoding import encode
 from services.errors import Invalid, invalid_field
 from services.filters import Bindings, FilterError, FilterFields, compile_sql, parse_filter
@@ -39,6 +41,26 @@ class Page(BaseModel, Generic[Item]):
     items: list[Item]
     next_cursor: str | None
     total: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_columns(cls, page: Any) -> Any:
+        """Hand over the columns of each record as they were loaded: read one by one from its attributes they cost three times as much."""
+        if not isinstance(page, dict):
+            return page
+        wanted = _field_names(cls)
+        return page | {"items": [_columns_of(item, wanted) for item in page["items"]]}
+
+
+@cache
+def _field_names(page: type[BaseModel]) -> frozenset[str]:
+    (read,) = get_args(page.model_fields["items"].annotation)
+    return frozenset(read.model_fields)
+
+
+def _columns_of(item: Any, wanted: frozenset[str]) -> Any:
+    """The columns of a record that has all that is `wanted` loaded; anything else as it is."""
+    return vars(item) if isinstance(item, Base) and wanted <= vars(item).keys() else item
 
 
 @dataclass(frozen=True)
