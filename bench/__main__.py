@@ -14,6 +14,8 @@ import psutil
 
 SECTIONS = {
     "creates": "Creates",
+    "loop": "Eight clients in a closed loop",
+    "profile": "Where the time goes",
     "doors": "The gateway in front",
     "pages": "Lists",
     "events": "Events",
@@ -89,6 +91,12 @@ def _line(row: dict[str, Any]) -> str:
     return f"{plain['what']}: {_figure(plain['measured'])} (baseline {_figure(plain['baseline'])}; bar {plain['bar']}: {verdict})"
 
 
+def _note(name: str) -> list[str]:
+    """What people wrote to a section: docs/<name>.md, where there is one."""
+    note = FOLDER / "docs" / f"{name}.md"
+    return ["", note.read_text().strip()] if note.exists() else []
+
+
 def _document(recorded: dict[str, Any]) -> str:
     parts = [
         "# Benchmarks",
@@ -105,9 +113,8 @@ def _document(recorded: dict[str, Any]) -> str:
         for row in section["rows"]:
             figures = f"{_figure(row['measured'])} | {_figure(row['baseline'])} | {row['baseline_is'] or '–'}"
             parts.append(f"| {row['what']} | {figures} | {row['bar']} | {'yes' if row['holds'] else '**no**'} |")
-    chaos = FOLDER / "docs" / "chaos.md"
-    if chaos.exists():
-        parts += ["", chaos.read_text().strip()]
+        parts += _note(f"benchmarks/{name}")
+    parts += _note("chaos")
     return "\n".join(parts) + "\n"
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -16,11 +18,15 @@ from services.settings import plain_url
 from tests.harness import Mitra
 from tests.pipeline.make_catalogue import create, pipeline
 
-COUNT = 2_000
+COUNT = 500
 ORDER = {"currency": "USD", "status": "placed", "lines": [{"quantity": 1, "unit_price_minor": 1177, "category": "music"}]}
 TICKET = {"subject_line": "The lamp does not light", "type": "problem", "priority": "high", "channel": "email"}
 OPPORTUNITY = {"name": "Light for the whole house", "currency": "USD", "amount_minor": 250_000}
 ROW = "INSERT INTO raw_row (id, tenant_id, body, at) VALUES ($1, $2, $3, now())"
+TABLES = """
+CREATE TABLE raw_row (id uuid PRIMARY KEY, tenant_id uuid, body text, at timestamptz);
+CREATE TABLE raw_event (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text, event text)
+"""
 EVENT = "INSERT INTO raw_event (key, event) VALUES ($1, $2)"
 
 
@@ -39,12 +45,8 @@ async def _creates(mitra: Mitra, tenant_id: Any) -> list[dict[str, Any]]:
         "opportunity": _posts(mitra, tenant_id, "pipeline", "/v1/opportunities", OPPORTUNITY | {"pipeline_id": sales}),
         "ticket": _posts(mitra, tenant_id, "tickets", "/v1/tickets", TICKET),
     }
-    async with asyncpg.create_pool(plain_url(mitra.settings.owner_database("pipeline")), min_size=4, max_size=4) as pool:
-        await pool.execute("CREATE TABLE raw_row (id uuid PRIMARY KEY, tenant_id uuid, body text, at timestamptz)")
-        await pool.execute("CREATE TABLE raw_event (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text, event text)")
-        bare = _raw(pool, tenant_id), ours["order"][1]
-        *found, (raw, raw_cpu) = await in_turns([*ours.values(), bare], expected=201)
-        await pool.execute("DROP TABLE raw_row, raw_event")
+    async with open_raw(mitra, tenant_id, clients=4) as bare:
+        *found, (raw, raw_cpu) = await in_turns([*ours.values(), (bare, ours["order"][1])], expected=201)
     rows = []
     for noun, (rate, cpu) in zip(ours, found, strict=True):
         rows.append(_row(f"create of {noun} through the service, a second", rate, raw, bar="≥ 0.2 × baseline", holds=rate >= 0.2 * raw))
@@ -53,12 +55,23 @@ async def _creates(mitra: Mitra, tenant_id: Any) -> list[dict[str, Any]]:
 
 
 def _posts(mitra: Mitra, tenant_id: Any, service: str, path: str, body: dict[str, Any]) -> tuple[ASGIApp, Requests]:
-    token = _token(mitra, tenant_id, service)
+    token = token_of(mitra, tenant_id, service)
     return mitra.apps[service], make_requests("POST", path, token, body | {"contact_id": str(new_id())}, count=COUNT)
 
 
-def _token(mitra: Mitra, tenant_id: Any, service: str) -> str:
+def token_of(mitra: Mitra, tenant_id: Any, service: str) -> str:
+    """The token of a caller who may do everything in a tenant."""
     return mitra.client(service, mitra.caller(tenant_id)).headers["authorization"].removeprefix("Bearer ")
+
+
+@asynccontextmanager
+async def open_raw(mitra: Mitra, tenant_id: Any, *, clients: int) -> AsyncIterator[ASGIApp]:
+    """The raw transaction in a bare application, on tables of its own."""
+    url = plain_url(mitra.settings.owner_database("pipeline"))
+    async with asyncpg.create_pool(url, min_size=clients, max_size=clients) as pool:
+        await pool.execute(TABLES)
+        yield _raw(pool, tenant_id)
+        await pool.execute("DROP TABLE raw_row, raw_event")
 
 
 def _raw(pool: "asyncpg.Pool[asyncpg.Record]", tenant_id: Any) -> ASGIApp:
@@ -78,7 +91,7 @@ def _raw(pool: "asyncpg.Pool[asyncpg.Record]", tenant_id: Any) -> ASGIApp:
 
 
 async def _batches(mitra: Mitra, tenant_id: Any) -> dict[str, Any]:
-    token = _token(mitra, tenant_id, "pipeline")
+    token = token_of(mitra, tenant_id, "pipeline")
     operations = [{"op": "create", "data": ORDER | {"contact_id": str(new_id())}} for _ in range(500)]
     batches = make_requests("POST", "/v1/orders/batch", token, {"operations": operations}, count=12)
     await drive(mitra.apps["pipeline"], batches[:2], expected=200)

@@ -42,7 +42,7 @@ async def measure() -> list[dict[str, Any]]:
         return [await _deep_pages(mitra, tenant_id), await _filtered_pages(mitra, tenant_id)]
 
 
-async def _fill(mitra: Mitra, service: str, tenant_id: Any, statements: Sequence[tuple[Any, ...]], *, table: str) -> None:
+async def fill(mitra: Mitra, service: str, tenant_id: Any, statements: Sequence[tuple[Any, ...]], *, table: str) -> None:
     connection = await asyncpg.connect(plain_url(mitra.settings.database(service)))
     await connection.execute("SELECT set_config('mitra.tenant', $1, false)", str(tenant_id))
     for statement, *arguments in statements:
@@ -56,12 +56,12 @@ async def _fill(mitra: Mitra, service: str, tenant_id: Any, statements: Sequence
 async def _deep_pages(mitra: Mitra, tenant_id: Any) -> dict[str, Any]:
     """The 95th percentile of a page of 50 among a million: the first page, and pages at any depth, in turns."""
     parts = [(FILL_CONTACTS, first, first + 99_999) for first in range(0, CONTACTS, 100_000)]
-    await _fill(mitra, "contacts", tenant_id, parts, table="contact")
+    await fill(mitra, "contacts", tenant_id, parts, table="contact")
     client = mitra.client("contacts", mitra.caller(tenant_id))
     first, deep = [], []
     _, cursor = await _page(client, "/v1/contacts", {})
     for _ in range(PAGES):
-        cursor = await _skip(client, cursor, pages=80)
+        cursor = await skip(client, cursor, pages=80)
         first.append((await _page(client, "/v1/contacts", {}))[0])
         seconds, cursor = await _page(client, "/v1/contacts", {"cursor": cursor})
         deep.append(seconds)
@@ -78,7 +78,7 @@ async def _deep_pages(mitra: Mitra, tenant_id: Any) -> dict[str, Any]:
 
 async def _filtered_pages(mitra: Mitra, tenant_id: Any) -> dict[str, Any]:
     """The 95th percentile of a page of 50 open tickets of high priority among a hundred thousand, beside a page of any."""
-    await _fill(mitra, "tickets", tenant_id, [(FILL_TICKETS, TICKETS)], table="ticket")
+    await fill(mitra, "tickets", tenant_id, [(FILL_TICKETS, TICKETS)], table="ticket")
     client = mitra.client("tickets", mitra.caller(tenant_id))
     some, plain = [], []
     for _ in range(PAGES):
@@ -102,7 +102,7 @@ async def _page(client: httpx.AsyncClient, path: str, query: dict[str, str]) -> 
     return seconds, answer.json()["next_cursor"]
 
 
-async def _skip(client: httpx.AsyncClient, cursor: str, *, pages: int) -> str:
+async def skip(client: httpx.AsyncClient, cursor: str, *, pages: int) -> str:
     for _ in range(pages // 4):
         answer = await client.get("/v1/contacts", params={"page_size": "200", "cursor": cursor})
         cursor = answer.json()["next_cursor"]
