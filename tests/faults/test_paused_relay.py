@@ -59,6 +59,7 @@ async def test_a_relay_that_was_paused_and_cut_off_does_not_act_when_it_wakes(mi
         while not writing_ends.is_set():
             await change(mitra, tenant_id, thing_id, 1)
             written += 1
+            await asyncio.sleep(0.02)  # enough for the relay to be in the middle of something
 
     async def is_in_office(name: str) -> bool:
         return [row["application_name"] for row in await onlooker.fetch(OFFICE)] == [f"mitra relay {name}"]

@@ -38,15 +38,22 @@ async def tenant_id(mitra: Mitra) -> UUID:
     return await mitra.new_tenant()
 
 
-@pytest.fixture
-async def things(mitra: Mitra, tenant_id: UUID, line: Line) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the demo service, whose database is at the other end of the line."""
-    app = create_app(demo, line[1], clock=mitra.clock)
+@asynccontextmanager
+async def client_of(mitra: Mitra, tenant_id: UUID, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the demo service on the database that `settings` lead to."""
+    app = create_app(demo, settings, clock=mitra.clock)
     async with app.router.lifespan_context(app), mitra.client("demo", mitra.caller(tenant_id)) as known:
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://mitra", headers=known.headers) as client:
             yield client
-            line[0].speak()
+
+
+@pytest.fixture
+async def things(mitra: Mitra, tenant_id: UUID, line: Line) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the demo service, whose database is at the other end of the line."""
+    async with client_of(mitra, tenant_id, line[1]) as client:
+        yield client
+        line[0].speak()
 
 
 async def make(client: httpx.AsyncClient, key: str | None = None) -> httpx.Response:
@@ -139,26 +146,23 @@ async def test_a_lock_that_nobody_frees_is_a_503_and_the_wait_for_it_ends_with_t
     assert (await told(mitra)).total() == 1
 
 
-async def test_a_line_that_breaks_at_any_moment_leaves_a_whole_thing_or_none(
-    mitra: Mitra, tenant_id: UUID, things: httpx.AsyncClient, line: Line
-) -> None:
+async def test_a_line_that_breaks_at_any_moment_leaves_a_whole_thing_or_none(mitra: Mitra, tenant_id: UUID, line: Line) -> None:
     """Forty keyed creates are repeated until they are answered, while the line is cut again and again."""
     line[0].delay_seconds = 0.002
+    patient = line[1].model_copy(update={"answer_seconds": 30.0})
     answered: list[str] = []
 
-    async def insist(key: str) -> None:
-        while True:
-            answer = await make(things, key)
-            assert answer.status_code in (201, 409, 503), answer.text
-            if answer.status_code == 201:
-                answered.append(f"thing/{answer.json()['id']}")
-                return
+    async def insist(client: httpx.AsyncClient, key: str) -> None:
+        while (answer := await make(client, key)).status_code != 201:
+            assert answer.status_code in (409, 503), answer.text
+        answered.append(f"thing/{answer.json()['id']}")
 
-    insisting = asyncio.gather(*(insist(str(uuid4())) for _ in range(40)))
-    for _ in range(15):
-        await asyncio.sleep(0.02)
-        await line[0].cut()
-    await insisting
+    async with client_of(mitra, tenant_id, patient) as client:
+        insisting = asyncio.gather(*(insist(client, str(uuid4())) for _ in range(40)))
+        for _ in range(15):
+            await asyncio.sleep(0.02)
+            await line[0].cut()
+        await insisting
     assert sorted(answered) == sorted(await rows(mitra, tenant_id))
     assert await told(mitra) == Counter(dict.fromkeys(answered, 1))
 
