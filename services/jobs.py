@@ -38,6 +38,8 @@ MOST_BREAKS = 20
 POLL_SECONDS = 1.0
 SCHEDULE_LOOK_SECONDS = 60.0
 NO_TENANT = UUID(int=0)
+REPLACED = ("status", "attempts", "cancel_requested", "actor", "correlation_id", "traceparent", "updated_at")
+"""What an ask that comes again replaces: the work is done once more, for whoever asked last."""
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 
@@ -113,7 +115,7 @@ async def enqueue(
 async def arm(session: AsyncSession, kind: str, key: str, *, run_at: datetime | None = None) -> None:
     """Have the work of (kind, key) done once more, at `run_at` or at once, whether it was done before or is being done just now.
 
-    Asks that come before it starts are one, and the last of them says when. Part of the running transaction.
+    Asks that come before it starts are one; the last of them says when, and for whom. Part of the running transaction.
     """
     await arm_many(session, kind, {key: run_at or now(session)})
 
@@ -125,7 +127,7 @@ async def arm_many(session: AsyncSession, kind: str, run_at: Mapping[str, dateti
     at, context = now(session), context_of(session)
     rows = [_new_row(kind, key, at=at, run_at=run_at[key], context=context, arguments={}) for key in sorted(run_at)]
     statement = insert(Job).values(rows)
-    again = {name: statement.excluded[name] for name in ("status", "run_at", "attempts", "cancel_requested", "updated_at", "traceparent")}
+    again = {name: statement.excluded[name] for name in ("run_at", *REPLACED)}
     await session.execute(statement.on_conflict_do_update(index_elements=[Job.tenant_id, Job.kind, Job.key], set_=again))
 
 
@@ -140,8 +142,7 @@ async def arm_by(session: AsyncSession, kind: str, key: str, *, due: datetime) -
     if await session.scalar(select(Job.id).where(*mine, Job.run_at <= due, Job.run_at > at + timedelta(minutes=1))):
         return
     statement = insert(Job).values(_new_row(kind, key, at=at, run_at=due, context=context, arguments={}))
-    replaced = ("status", "attempts", "cancel_requested", "updated_at", "traceparent")
-    again: dict[str, Any] = {name: statement.excluded[name] for name in replaced}
+    again: dict[str, Any] = {name: statement.excluded[name] for name in REPLACED}
     earliest = func.least(Job.run_at, statement.excluded.run_at)
     again["run_at"] = case((Job.status == "queued", earliest), else_=statement.excluded.run_at)
     await session.execute(statement.on_conflict_do_update(index_elements=[Job.tenant_id, Job.kind, Job.key], set_=again))

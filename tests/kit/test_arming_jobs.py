@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.database import Context, bind_tenant, context_of
 from services.jobs import Job, JobRunner, Work, arm, arm_by, arm_many
 from services.manifests import Manifest
 from tests.harness import Mitra
@@ -116,3 +117,24 @@ async def test_who_finds_an_early_enough_run_waits_for_nobody(mitra: Mitra) -> N
             await arm_by(session, "again", "key", due=mitra.clock.now + timedelta(hours=2))
         await first.commit()
         await second.commit()
+
+
+async def test_the_work_is_done_for_whoever_asked_last(mitra: Mitra) -> None:
+    tenant_id = await mitra.new_tenant()
+    done_for = []
+
+    async def handler(session: AsyncSession, _work: Work) -> None:
+        context = context_of(session)
+        done_for.append((context.actor, context.correlation_id))
+
+    async def ask(actor: str) -> None:
+        async with mitra.session("demo", tenant_id) as session:
+            await bind_tenant(session, Context(tenant_id, actor, f"request of {actor}"))
+            await arm(session, "again", "key")
+            await arm_by(session, "again", "sweep", due=mitra.clock())
+            await session.commit()
+
+    for actor in ("user:ann", "user:ben"):
+        await ask(actor)
+    await run_due(mitra, demo_with(mitra, handler))
+    assert done_for == [("user:ben", "request of user:ben")] * 2
