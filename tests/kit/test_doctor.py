@@ -253,7 +253,8 @@ def command(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(arguments, env=environment, cwd=folder, text=True, capture_output=True, check=False)
 
 
-def test_the_command_cannot_look_where_nothing_runs(tmp_path: Path) -> None:
+def test_the_command_cannot_look_where_nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.command.logs.configure", lambda _level: None)  # its standard error ends with the command
     done = CliRunner().invoke(app, ["doctor"], env={"MITRA_FOLDER": str(tmp_path), "MITRA_DATABASE_URL": "", "MITRA_LOG_LEVEL": "error"})
     assert done.exit_code == 2
     assert "run `mitra up` here first" in done.output.replace("\n", " ")

@@ -1,6 +1,7 @@
-"""Every test of the history begins with none, and with a tenant and the orders that it names."""
+"""Every test of the history begins with none, leaves none behind, and has a tenant and the orders that it names."""
 
 import shutil
+from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
@@ -10,8 +11,11 @@ from tests.harness import Mitra
 
 
 @pytest.fixture(autouse=True)
-def no_history(running_mitra: Mitra) -> None:
-    shutil.rmtree(history_folder(running_mitra.settings), ignore_errors=True)
+def no_history(running_mitra: Mitra) -> Iterator[None]:
+    folder = history_folder(running_mitra.settings)
+    shutil.rmtree(folder, ignore_errors=True)
+    yield
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
