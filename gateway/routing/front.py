@@ -32,9 +32,8 @@ from services.tokens import GATEWAY, KeyPairs, Minter
 
 from .bodies import BodyLimit, check_length
 from .headers import Incoming, sort_incoming
-from .remote import PATH_SAFE, Remote, open_client
 from .table import Table
-from .targets import Target, Within
+from .targets import PATH_SAFE, Target, Within
 
 log = structlog.get_logger()
 
@@ -87,11 +86,12 @@ class Front:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Hold the client for the services that are elsewhere."""
-        async with open_client(self._own) as client:
-            for target in self._targets.values():
-                if isinstance(target, Remote):
-                    target.client = client
+        """Hold the client for the services that are elsewhere, if any is."""
+        async with AsyncExitStack() as stack:
+            if not all(isinstance(target, Within) for target in self._targets.values()):
+                from .remote import connected  # 9 MB, for nothing where every service runs in this process
+
+                await stack.enter_async_context(connected(self._targets.values(), self._own))
             yield
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -215,6 +215,8 @@ def _target(manifest: Manifest, apps: Mapping[str, ASGIApp], settings: Settings)
     if manifest.name in apps:
         return Within(apps[manifest.name])
     if manifest.name in settings.service_urls:
+        from .remote import Remote
+
         return Remote(manifest.name, settings.service_urls[manifest.name])
     raise ServiceUnplaced(f"say where {manifest.name} answers: MITRA_SERVICE_URLS__{manifest.name.upper()}=http://…")
 

@@ -1,7 +1,8 @@
 """A service in another process, reached over HTTP with one client for all; bodies stream in both directions."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from urllib.parse import quote
 
 import aiohttp
@@ -13,10 +14,10 @@ from gateway.settings import GatewaySettings
 from services.errors import Unavailable
 
 from .headers import sort_outgoing
+from .targets import PATH_SAFE, Target
 
 log = structlog.get_logger()
 
-PATH_SAFE = "/:@!$&'()*+,;=~"
 QUERY_SAFE = PATH_SAFE + '?%#[]"<>\\^`{|}'
 SMALL = 256 * 1024
 WATCH_AFTER_SECONDS = 1.0
@@ -39,6 +40,16 @@ def open_client(settings: GatewaySettings) -> aiohttp.ClientSession:
         auto_decompress=False,
         skip_auto_headers=NOT_OURS_TO_ADD,
     )
+
+
+@asynccontextmanager
+async def connected(targets: Iterable[Target], settings: GatewaySettings) -> AsyncIterator[None]:
+    """Hold one client for those of `targets` that are elsewhere."""
+    async with open_client(settings) as client:
+        for target in targets:
+            if isinstance(target, Remote):
+                target.client = client
+        yield
 
 
 class Remote:

@@ -5,6 +5,9 @@ from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+PATH_SAFE = "/:@!$&'()*+,;=~"
+"""What stands in a path as it is."""
+
 
 class Target(Protocol):
     """A service, wherever it runs."""
