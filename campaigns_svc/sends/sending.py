@@ -164,6 +164,7 @@ async def _carry_out(session: AsyncSession, lot: Lot, mails: Sequence[Mail]) -> 
     done = await asyncio.gather(*(_send_lane(lot, lane, mine) for lane, mine in enumerate(lanes)))
     reports = [report for lane in done for report in lane]
     await note_reports(session, lot.campaign, reports, cost_minor=lot.composer.sender.cost_minor)
+    await arm(session, course.SEND, lot.work.key)  # it got on: breaks are counted anew, and a worker that dies now is replaced
     reach("send.before_record")
     await session.commit()
     reach("send.after_record")

@@ -12,6 +12,7 @@ from campaigns_svc.campaigns.queries import get_campaign
 from campaigns_svc.sends import sending
 from campaigns_svc.sends.models import QueuedSend
 from campaigns_svc.sends.providers import Found
+from services import jobs
 from services.contact_resolver import ContactResolver, ContactsDown
 from services.contracts import REGISTRY
 from services.references import ConsentReference
@@ -205,6 +206,35 @@ async def test_a_resumed_campaign_goes_on(mitra: Mitra, tenant_id: UUID, campaig
         await make.act(campaigns, f"/v1/campaigns/{campaign['id']}/{verb}")
     await mitra.drain()
     assert len(sink.mails) == 3
+
+
+async def test_a_campaign_that_gets_on_is_not_given_up_however_often_its_worker_dies(
+    mitra: Mitra, tenant_id: UUID, campaigns: httpx.AsyncClient, sink: MailSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(point: str) -> None:
+        if point == "send.after_record":
+            raise Killed
+
+    ids = await make.readers(mitra, tenant_id, 5)
+    campaign = await make.scheduled(campaigns)
+    runner = mitra.workers["campaigns"].jobs
+    async with mitra.databases["campaigns"].engine.connect() as connection:
+        await runner.step(connection)
+    monkeypatch.setattr(jobs, "MOST_BREAKS", 2)
+    monkeypatch.setattr(sending, "CLAIM", 1)
+    monkeypatch.setattr(sending, "reach", die)
+    for _ in ids:
+        async with mitra.databases["campaigns"].engine.connect() as connection:
+            with pytest.raises(Killed):
+                await runner.step(connection)
+            await connection.invalidate()
+    await mitra.drain()
+    assert Counter((await recipients(campaigns, campaign["id"])).values()) == {("sent", None): 5}
+    assert (await campaigns.get(f"/v1/campaigns/{campaign['id']}")).json()["status"] == "completed"
+    assert len(sink.mails) == 5
 
 
 async def test_a_campaign_in_the_name_of_a_blocked_sender_is_paused(
