@@ -118,9 +118,9 @@ class Consumer:
 
         Raises TooManyParked when the handlers, not single events, are at fault, and OutOfRange when the log lost what was not read.
         """
-        pause = 0.1
-        next_look = 0.0
+        pause, next_look = 0.1, 0.0
         while True:
+            let_go_if_cancelled()  # a client that waits may have taken it for the end of its wait
             try:
                 await self.step()
                 pause = 0.1

@@ -212,6 +212,7 @@ class JobRunner:
         async with self._database.engine.connect() as connection:
             await connection.execution_options(isolation_level="AUTOCOMMIT")  # a look is one round trip; the lock is the session's
             while asyncio.get_running_loop().time() < until:
+                let_go_if_cancelled()
                 if not await self.step(connection):
                     await asyncio.sleep(POLL_SECONDS)
 

@@ -63,6 +63,7 @@ class Relay:
             self.in_office = True
             pauses = Pauses()
             while True:
+                let_go_if_cancelled()
                 moved = await self.move(connection)
                 self._come_round()
                 pause = pauses.after(news=moved > 0)

@@ -1,10 +1,13 @@
 """A loop that outlives every error still ends when it is told to, also when its clean-up fails on the way out."""
 
 import asyncio
+import contextlib
+from typing import Any
 
 import pytest
 
 from services.cancellation import let_go_if_cancelled
+from tests.harness import Mitra
 
 
 async def test_an_error_of_the_clean_up_does_not_hide_that_a_task_was_told_to_end() -> None:
@@ -27,3 +30,31 @@ async def _fails_when_ended() -> None:
         await asyncio.sleep(60)
     finally:
         raise ConnectionError("the connection is gone already")
+
+
+class Deaf:
+    """A reader whose client takes a cancellation for the end of its wait, as one of Kafka may."""
+
+    def __init__(self) -> None:
+        self.waiting = asyncio.Event()
+
+    async def owned(self) -> frozenset[Any]:
+        return frozenset()
+
+    async def read(self, *_positions: Any, **_limits: Any) -> list[Any]:
+        self.waiting.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        return []
+
+
+async def test_a_consumer_ends_though_its_reader_swallows_that_it_was_told_to(mitra: Mitra, monkeypatch: pytest.MonkeyPatch) -> None:
+    consumer, reader = mitra.workers["demo"].consumer, Deaf()
+    monkeypatch.setattr(consumer, "_reader", reader)
+    task = asyncio.create_task(consumer.run())
+    await reader.waiting.wait()
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=2)
+    task.cancel()
+    assert done == {task}
+    assert task.cancelled()
