@@ -14,7 +14,8 @@ from services.polling import Pauses
 
 log = structlog.get_logger()
 
-LOCK = "SELECT pg_try_advisory_lock(7101, 1)"
+LOCK_SPACE = 7101
+LOCK = f"SELECT pg_try_advisory_lock({LOCK_SPACE}, 1)"
 READ = "SELECT id, topic, partition_key, event FROM outbox WHERE partition_key <> ALL($1) ORDER BY id LIMIT 1000"
 DELETE = "DELETE FROM outbox WHERE id = ANY($1::bigint[])"
 STANDBY_SECONDS = 0.5

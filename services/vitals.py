@@ -6,6 +6,8 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.relay import LOCK_SPACE
+
 MOST_COUNTED = 100_000
 
 OUTBOX = text("""
@@ -14,7 +16,7 @@ SELECT (SELECT count(*) FROM (SELECT FROM outbox LIMIT :most) AS counted) AS wai
 """)
 RELAYS = text("""
 SELECT count(*) FROM pg_locks
-WHERE locktype = 'advisory' AND classid = 7101 AND objid = 1 AND objsubid = 2
+WHERE locktype = 'advisory' AND classid = :space AND objid = 1 AND objsubid = 2
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """)
 PARKED = text("""
@@ -57,7 +59,7 @@ async def outbox_of(connection: AsyncConnection, *, at: datetime) -> Waiting:
 
 async def relays_of(connection: AsyncConnection) -> int:
     """How many relays move the outbox of this database: one, or none."""
-    return int((await connection.execute(RELAYS)).scalar_one())
+    return int((await connection.execute(RELAYS, {"space": LOCK_SPACE})).scalar_one())
 
 
 async def parked_of(connection: AsyncConnection, consumer: str) -> dict[str, Waiting]:

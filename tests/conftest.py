@@ -17,6 +17,7 @@ from services.settings import Settings
 from services.tokens import make_key_pair
 from tests.harness import Mitra, open_mitra
 from tests.kafka.broker import Broker, missing_tools, started_broker
+from tests.mail_sink import MailSink, mail_sink
 
 logs.configure("error")
 DEMO = Path(__file__).parent / "demo"
@@ -72,6 +73,15 @@ async def mitra(running_mitra: Mitra) -> Mitra:
     """All services with empty databases."""
     await running_mitra.empty()
     return running_mitra
+
+
+@pytest.fixture
+async def sink(mitra: Mitra) -> AsyncIterator[MailSink]:
+    """The mail server of every service of `mitra`."""
+    async with mail_sink() as sink:
+        mitra.settings.smtp_url = sink.url
+        yield sink
+        mitra.settings.smtp_url = ""
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,8 @@ from .purchases import LISTED, listed, statistics_sql
 
 AT_ONCE = 2_000
 
-ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7107, hashtext(:tenant))")
+LOCK_SPACE = 7107
+ONE_AT_A_TIME = text(f"SELECT pg_advisory_xact_lock({LOCK_SPACE}, hashtext(:tenant))")
 RECOMPUTE = text(
     """
 INSERT INTO customer_stats (tenant_id, contact_id, currency, first_on, last_on, purchase_days, repeat_days, spend_days, spend_minor,

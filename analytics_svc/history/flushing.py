@@ -18,8 +18,9 @@ from analytics_svc.history import lake
 from services.failpoints import reach
 
 BATCH = 50_000
-LOCK = "SELECT pg_try_advisory_lock(7108, 1)"
-UNLOCK = "SELECT pg_advisory_unlock(7108, 1)"
+LOCK_SPACE = 7108
+LOCK = f"SELECT pg_try_advisory_lock({LOCK_SPACE}, 1)"
+UNLOCK = f"SELECT pg_advisory_unlock({LOCK_SPACE}, 1)"
 SET_TENANT = "SELECT set_config('mitra.tenant', $1, true)"
 STAMPED = "SELECT DISTINCT batch_no FROM fact WHERE batch_no > $1"
 LAST = "SELECT coalesce(max(batch_no), 0) FROM fact"

@@ -13,6 +13,7 @@ import pyarrow.csv
 from ibis.backends.duckdb import Backend
 from ibis.expr.types import Table
 
+from analytics_svc.customers.operations import LOCK_SPACE
 from analytics_svc.history import purchases
 from analytics_svc.history.flushing import Connection, bound
 from analytics_svc.history.reading import engine, history_of, kept, rows
@@ -24,7 +25,7 @@ COLUMNS = (
     *("orders_without_rate", "revenue_minor", "last_spend_minor", "costed_revenue_minor", "costed_margin_minor"),
 )
 LISTED = ", ".join(COLUMNS)
-ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(7107, hashtext($1))"
+ONE_AT_A_TIME = f"SELECT pg_advisory_xact_lock({LOCK_SPACE}, hashtext($1))"
 STAGE = f"CREATE TEMPORARY TABLE rebuilt ON COMMIT DROP AS SELECT {LISTED} FROM customer_stats WITH NO DATA"  # noqa: S608
 CHANGED = f"SELECT count(*) FROM (SELECT {LISTED} FROM rebuilt EXCEPT SELECT {LISTED} FROM customer_stats) AS changed"  # noqa: S608
 WRITE = f"INSERT INTO customer_stats (tenant_id, {LISTED}) SELECT $1, {LISTED} FROM rebuilt"  # noqa: S608 - our own columns

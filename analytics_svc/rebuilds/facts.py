@@ -16,6 +16,7 @@ from analytics_svc.consumers import HANDLERS
 from analytics_svc.customers.operations import on_order, on_signal
 from analytics_svc.facts.models import Fact
 from analytics_svc.facts.operations import ADD, order_fact, signal_fact
+from analytics_svc.history.flushing import LOCK_SPACE
 from services.bus import Bus, Place, Received
 from services.bus.opening import open_bus
 from services.consumer import ConsumerOffset
@@ -30,7 +31,7 @@ from services.tenants import Tenant
 AT_ONCE = 5_000
 WAIT_SECONDS = 30.0
 CONSUMER = "analytics"
-NO_FLUSHER = text("SELECT pg_advisory_xact_lock(7108, 1)")
+NO_FLUSHER = text(f"SELECT pg_advisory_xact_lock({LOCK_SPACE}, 1)")
 FACT_OF: dict[str, Callable[[Delivery], dict[str, Any] | None]] = {
     contract.type: order_fact if on_order in handlers else signal_fact
     for contract, handlers in HANDLERS.items()

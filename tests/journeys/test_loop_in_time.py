@@ -1,12 +1,10 @@
 """The closed loop by time: nobody does anything, and the days alone change what a case is worth and whom a campaign finds."""
 
-from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 import httpx
-import pytest
 
 from services.identifiers import new_id
 from tests.analytics.make import Order
@@ -14,20 +12,12 @@ from tests.analytics.test_customers import fitted
 from tests.campaigns import make as campaigns_make
 from tests.contacts.make import create, lasting_client
 from tests.harness import Mitra
-from tests.mail_sink import MailSink, mail_sink
+from tests.mail_sink import MailSink
 from tests.tickets import make as tickets_make
 
 DAYS = [date(2025, 9, 6) + timedelta(days=14 * n) for n in range(13)]
 MONTH = timedelta(days=30)
 LEAVING = {"name": "Leaving", "include": ["churn_bps > 1000"]}
-
-
-@pytest.fixture
-async def sink(mitra: Mitra) -> AsyncIterator[MailSink]:
-    async with mail_sink() as sink:
-        mitra.settings.smtp_url = sink.url
-        yield sink
-        mitra.settings.smtp_url = ""
 
 
 async def case(mitra: Mitra, desk: httpx.AsyncClient, contact_id: UUID) -> dict[str, Any]:

@@ -12,21 +12,13 @@ from sqlalchemy import select, update
 
 from services.contact_resolver import ContactResolver, ContactsDown
 from tests.harness import Mitra
-from tests.mail_sink import MailSink, mail_sink
+from tests.mail_sink import MailSink
 from tests.tickets import make
 from tickets_svc.messages import letters, sending
 from tickets_svc.messages.models import MailOut
 
 ASHA, EVE = "asha@example.com", "eve@example.com"
 OURS = "help@desk.example"
-
-
-@pytest.fixture
-async def sink(mitra: Mitra) -> AsyncIterator[MailSink]:
-    async with mail_sink() as sink:
-        mitra.settings.smtp_url = sink.url
-        yield sink
-        mitra.settings.smtp_url = ""
 
 
 @pytest.fixture

@@ -5,30 +5,20 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
 
 import httpx
-import pytest
 from sqlalchemy import select
 
 from services.up import environment
 from tests.harness import Mitra
-from tests.mail_sink import MailSink, mail_sink
+from tests.mail_sink import MailSink
 from tests.tickets import make
 from tickets_svc.messages.models import MailOut
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60.0
-
-
-@pytest.fixture
-async def sink(mitra: Mitra) -> AsyncIterator[MailSink]:
-    async with mail_sink() as sink:
-        mitra.settings.smtp_url = sink.url
-        yield sink
-        mitra.settings.smtp_url = ""
 
 
 async def kill_worker(mitra: Mitra, point: str) -> None:

@@ -14,7 +14,7 @@ from analytics_svc.value.power_integrals import Stretch, integrals
 from analytics_svc.value.statistics import Histories, NotEnoughHistory
 from tests.analytics.value import value_oracle
 from tests.analytics.value.cdnow_log import HOLD_OUT_WEEKS, Calibration
-from tests.analytics.value.test_bg_nbd_exactness import populations
+from tests.analytics.value.test_bg_nbd_exactness import CUSTOMERS, populations
 from tests.analytics.value.test_bg_nbd_truths import auc, collapsed
 
 PUBLISHED = ParetoNbdParameters(0.553, 10.578, 0.606, 11.669)
@@ -25,19 +25,6 @@ MODELS = [
     (0.3, 50.0, 2.5, 0.7),
     (8.0, 3.0, 6.0, 3.0),
     (0.5, 10.0, 20.0, 1.0),
-]
-CUSTOMERS = [
-    (0, 0.0, 38.86, 39.0),
-    (0, 0.0, 0.0, 52.0),
-    (1, 0.14, 38.86, 39.0),
-    (2, 30.43, 38.86, 39.0),
-    (26, 30.86, 31.0, 52.0),
-    (7, 29.0, 40.0, 1e-4),
-    (3, 20.0, 40.0, 520.0),
-    (300, 39.7, 40.0, 104.0),
-    (1_200, 38.8, 38.86, 39.0),
-    (5_000, 999.9, 1_000.0, 52.0),
-    (5_000, 999.9, 1_000.0, 1.0),
 ]
 positive = st.floats(0.05, 8.0)
 weeks = st.floats(0.1, 50.0)
