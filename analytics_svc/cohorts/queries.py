@@ -1,6 +1,5 @@
-"""Asking the history about everybody: a child process answers, one question at a time."""
+"""Asking the history about everybody: a child process answers."""
 
-import asyncio
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -8,16 +7,13 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from analytics_svc.customers.queries import day_asked, instant_asked
-from analytics_svc.history.children import ChildFailed, ask_child
-from analytics_svc.settings import AnalyticsSettings
+from analytics_svc.history.children import ChildFailed, ask_question
 from services.database import now
 from services.errors import Unavailable
 from services.settings import Settings
 from services.tenants import get_tenant
 
 from .schemas import Cohort, CohortMonth, CohortQuery, Cohorts, HistoryQuery, RepeatIntervals
-
-_turn = asyncio.Semaphore(1)
 
 
 async def get_cohorts(session: AsyncSession, settings: Settings, query: CohortQuery) -> Cohorts:
@@ -49,12 +45,9 @@ async def _asked(session: AsyncSession, query: HistoryQuery) -> dict[str, Any]:
 
 
 async def _ask(session: AsyncSession, settings: Settings, question: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """The child's answer. The time that a question may take includes the wait for its turn."""
     await session.close()  # the child reads on a connection of its own; this one is for others meanwhile
-    seconds = AnalyticsSettings().question_seconds
     try:
-        async with asyncio.timeout(seconds), _turn:
-            return await ask_child(settings, question, asked, seconds=seconds)
+        return await ask_question(settings, question, asked)
     except (TimeoutError, ChildFailed) as error:
         raise Unavailable("The history did not answer; try again, or ask for fewer facts by as_of", code="history_unavailable") from error
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import orjson
 
-from analytics_svc.settings import history_folder
+from analytics_svc.settings import AnalyticsSettings, history_folder
 from services.encoding import encode
 from services.manifests import ROOT
 from services.settings import Settings, plain_url
 
 PROGRAM = "analytics_svc.history.child"
+_turn = asyncio.Semaphore(1)
 
 
 class ChildFailed(RuntimeError):
@@ -51,3 +52,13 @@ async def ask_child(settings: Settings, task: str, arguments: dict[str, Any], *,
         raise ChildFailed(f"{task} ended with {process.returncode}")
     found: dict[str, Any] = orjson.loads(answer)
     return found
+
+
+async def ask_question(settings: Settings, question: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The answer of a child process, one question at a time. The time that one may take includes the wait for its turn.
+
+    Raises ChildFailed, TimeoutError.
+    """
+    seconds = AnalyticsSettings().question_seconds
+    async with asyncio.timeout(seconds), _turn:
+        return await ask_child(settings, question, arguments, seconds=seconds)
