@@ -93,6 +93,7 @@ class Database:
             json_deserializer=orjson.loads,
             connect_args={"async_creator_fn": _connect, "server_settings": {"application_name": application_name, "jit": "off"}},
         )
+        event.listen(self.engine.sync_engine, "checkin", _forget_tenant)
 
     def session(self, context: Context | None = None) -> AsyncSession:
         """A session whose every transaction is bound to the context's tenant; without a context it sees no tenant's rows."""
@@ -116,10 +117,33 @@ class Database:
         await self.engine.dispose()
 
 
-async def _connect(*arguments: Any, **options: Any) -> "asyncpg.Connection[asyncpg.Record]":
+class TenantConnection(asyncpg.Connection):
+    """A connection that tells the server of a transaction's tenant in the round trip that begins it."""
+
+    __slots__ = ("next_tenant_id",)
+    next_tenant_id: UUID | None
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.next_tenant_id = None
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:  # noqa: ASYNC109 - the driver's
+        """Run statements; a BEGIN is followed by the tenant that was named for it. Raises as the driver does."""
+        tenant_id = self.next_tenant_id
+        if tenant_id is None or not query.startswith("BEGIN"):
+            return await super().execute(query, *args, timeout=timeout)
+        self.next_tenant_id = None
+        try:
+            return await super().execute(f"{query} SELECT set_config('mitra.tenant', '{tenant_id}', true)", timeout=timeout)
+        except asyncpg.PostgresError:
+            self.terminate()  # it may have begun a transaction, of which the driver keeps no account
+            raise
+
+
+async def _connect(*arguments: Any, **options: Any) -> TenantConnection:
     """A server that cannot be reached is a database error like any other, with a state that says so."""
     try:
-        return await asyncpg.connect(*arguments, timeout=CONNECT_SECONDS, **options)
+        return await asyncpg.connect(*arguments, timeout=CONNECT_SECONDS, connection_class=TenantConnection, **options)
     except OSError as error:
         raise asyncpg.CannotConnectNowError(f"{type(error).__name__}") from error
 
@@ -154,10 +178,16 @@ def birth(session: AsyncSession, record_id: UUID, *, partition_key: str | None =
 
 
 @event.listens_for(Session, "after_begin")
-def _bind_tenant(session: Session, _transaction: SessionTransaction, connection: Any) -> None:
+def _name_tenant(session: Session, _transaction: SessionTransaction, connection: Any) -> None:
+    """Nothing is sent yet: the driver begins a transaction together with its first statement."""
     context = session.info.get("context")
-    if context is not None:
-        connection.execute(SET_TENANT, {"tenant": str(context.tenant_id)})
+    connection.connection.driver_connection.next_tenant_id = context.tenant_id if context is not None else None
+
+
+def _forget_tenant(connection: Any, _record: Any) -> None:
+    """A transaction that came to no statement leaves no tenant to whoever gets the connection next."""
+    if connection is not None:
+        connection.driver_connection.next_tenant_id = None
 
 
 async def bind_tenant(session: AsyncSession, context: Context) -> None:

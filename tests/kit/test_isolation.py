@@ -1,5 +1,6 @@
 """Tenants are apart in the database itself: roles, policies, and what a session without a tenant can do."""
 
+from typing import cast
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -13,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from services import provisioning
 from services.application import create_app
-from services.database import Base, Database, RoleBypassesRowSecurity, bind_tenant, context_of
+from services.database import Base, Context, Database, RoleBypassesRowSecurity, bind_tenant, context_of
 from services.embedded import Server
 from services.settings import Settings, plain_url
 from services.worker import open_workers
@@ -173,3 +174,29 @@ async def test_a_consumers_transaction_goes_from_tenant_to_tenant(mitra: Mitra) 
         await bind_tenant(session, context_of(mitra.session("demo", tenants[1])))
         labels += await session.scalars(select(Thing.label))
     assert [UUID(label) for label in labels] == tenants
+
+
+async def test_a_transaction_that_came_to_no_statement_leaves_its_tenant_to_nobody(mitra: Mitra) -> None:
+    database = Database(mitra.settings.database("demo"), pool_size=1)
+    try:
+        async with database.session(context_of(mitra.session("demo", uuid4()))) as session:
+            await session.connection()
+        async with database.engine.connect() as connection:
+            assert await connection.scalar(text("SELECT nullif(current_setting('mitra.tenant', true), '')")) is None
+    finally:
+        await database.close()
+
+
+async def test_a_connection_whose_tenant_could_not_be_set_is_not_used_again(mitra: Mitra) -> None:
+    """It has begun a transaction that nobody would end. An id can hardly fail to be set, so what is bound here is none."""
+    database = Database(mitra.settings.database("demo"), pool_size=1)
+    unfit = Context(cast(UUID, "' || (1/0)::text || '"), "system:test", "test")
+    try:
+        async with database.session(unfit) as session:
+            with pytest.raises(DBAPIError, match="division by zero"):
+                await session.scalar(text("SELECT 1"))
+        tenant_id = uuid4()
+        async with database.session(context_of(mitra.session("demo", tenant_id))) as session:
+            assert await session.scalar(text("SELECT current_setting('mitra.tenant')")) == str(tenant_id)
+    finally:
+        await database.close()
