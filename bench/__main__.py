@@ -20,6 +20,7 @@ SECTIONS = {
     "pages": "Lists",
     "events": "Events",
     "company": "The company as processes",
+    "soak": "Soak",
     "imports": "A real purchase log through the gateway",
     "value": "Customer value",
     "churn": "Churn",
@@ -27,6 +28,8 @@ SECTIONS = {
     "history": "History",
     "campaigns": "Campaigns",
 }
+TIMED = {"soak"}
+"""The sections that take as long as they are told."""
 FOLDER = Path(__file__).parent.parent
 DOCUMENT = FOLDER / "docs" / "benchmarks.md"
 RECORDED = FOLDER / "docs" / "benchmarks.json"
@@ -50,10 +53,12 @@ def main() -> int:
     """Run, print, write; answers 1 where a bar does not hold."""
     parser = argparse.ArgumentParser(prog="bench")
     parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], help="default: all")
-    wanted = parser.parse_args().sections or list(SECTIONS)
+    parser.add_argument("--minutes", type=float, default=20.0, help="how long a soak lasts")
+    arguments = parser.parse_args()
+    wanted = arguments.sections or list(SECTIONS)
     recorded: dict[str, Any] = orjson.loads(RECORDED.read_bytes()) if RECORDED.exists() else {}
     for name in wanted:
-        rows = importlib.import_module(f"bench.{name}").rows()
+        rows = importlib.import_module(f"bench.{name}").rows(*([arguments.minutes] if name in TIMED else []))
         for row in rows:
             print(_line(row))
         recorded[name] = {"at": datetime.now(UTC).strftime("%Y-%m-%d"), "machine": _machine(), "rows": [_plain(row) for row in rows]}
