@@ -26,6 +26,10 @@ SELECT topic, partition, "offset", event FROM bus_record
 WHERE topic = $1 AND partition = $2 AND "offset" >= $3 ORDER BY "offset" LIMIT $4
 """
 CLOSE_SECONDS = 5.0
+LATER_SECONDS = 0.02
+"""How long after the relays the log is looked at, so that what they have found is in it."""
+MOST_LOOKS = 60
+"""Looks that find nothing before those who wait are asked whether they still do."""
 
 
 class PostgresBus:
@@ -39,8 +43,9 @@ class PostgresBus:
         self._url = url
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._partitions: dict[str, int] = {}
-        self._pauses = Pauses()
+        self._pauses = Pauses(later_seconds=LATER_SECONDS)
         self._look: asyncio.Task[dict[Place, int]] | None = None
+        self._seen: dict[Place, int] = {}
 
     async def start(self) -> None:
         """Connect, and learn the topics."""
@@ -106,7 +111,7 @@ class PostgresBus:
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0:
                 return []
-            heads = await self._next_look(left) or heads
+            heads = await self._next_heads(heads, left)
 
     async def join(self, consumer: str, topics: Sequence[str]) -> "PostgresReader":
         """Read all of `topics`: here the processes of a consumer do not share them out, they compete for each batch."""
@@ -127,17 +132,24 @@ class PostgresBus:
                 await connection.execute(APPEND, topic, partition, head - len(events), events)
             reach("publish.before_commit")
 
-    async def _next_look(self, within_seconds: float) -> dict[Place, int] | None:
-        """All heads after the next pause: one look at the log serves every reader that waits. None where it takes longer."""
+    async def _next_heads(self, known: dict[Place, int], within_seconds: float) -> dict[Place, int]:
+        """All heads once they are others than the `known` ones, or after a while: whoever waits shares the looks, and is woken by news."""
         if self._look is None or self._look.done():
-            self._look = asyncio.create_task(self._look_after_a_pause())
+            self._seen = known
+            self._look = asyncio.create_task(self._look_for_news(known))
+        elif known != self._seen:
+            return self._seen
         look = self._look
         await asyncio.wait({look}, timeout=within_seconds)
-        return look.result() if look.done() else None
+        return look.result() if look.done() else known
 
-    async def _look_after_a_pause(self) -> dict[Place, int]:
-        await asyncio.sleep(self._pauses.after(news=False))
-        return await self._all_heads()
+    async def _look_for_news(self, heads: dict[Place, int]) -> dict[Place, int]:
+        for _ in range(MOST_LOOKS):
+            await asyncio.sleep(self._pauses.after(news=False))
+            found = await self._all_heads()
+            if found != heads:
+                return found
+        return heads
 
     async def _all_heads(self) -> dict[Place, int]:
         rows = await self._connected().fetch("SELECT topic, partition, next_offset FROM bus_head")
