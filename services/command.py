@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +11,7 @@ from rich.console import Console
 
 from services import logs, up
 from services.application import deployable_of
+from services.bus.opening import loop_factory
 from services.command_events import events
 from services.manifests import ROOT, discover, get_manifest
 from services.serving import end_with_parent, serve
@@ -77,7 +78,8 @@ def run_work(
     """Run the relay, the consumer and the jobs of one service, or of all of them."""
     settings = _settings()
     manifests = up.selected(settings, service, everything=everything)
-    _run(_with_parent(work(manifests, settings, host=host or settings.host, port=port), parent))
+    working = _with_parent(work(manifests, settings, host=host or settings.host, port=port), parent)
+    _run(working, new_loop=loop_factory(settings.bus_url))
 
 
 @app.command("migrate")
@@ -147,8 +149,8 @@ def _settings() -> Settings:
     return settings
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+def _run(work: Coroutine[Any, Any, None], *, new_loop: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop) -> None:
+    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(work)
 
 

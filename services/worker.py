@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from services import failpoints, memory, metrics, readings, tracing
 from services.bus import Bus
 from services.bus.opening import open_bus
-from services.cancellation import let_go_if_cancelled
+from services.cancellation import let_go_if_cancelled, until_told
 from services.clock import Clock, utc_now
 from services.consumer import Consumer, topics_of
 from services.database import Database
@@ -40,11 +40,11 @@ class Worker:
         """Move, apply and carry out until cancelled."""
         await self.database.check_role()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.relay.run())
-            group.create_task(self.jobs.run())
+            group.create_task(until_told(self.relay.run()))
+            group.create_task(until_told(self.jobs.run()))
             if self._consumes:
-                group.create_task(self.consumer.run())
-                group.create_task(watch(self.consumer))
+                group.create_task(until_told(self.consumer.run()))
+                group.create_task(until_told(watch(self.consumer)))
 
     async def close(self) -> None:
         """Leave the bus's partitions to others, and give the connections back."""

@@ -14,6 +14,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from services.bus import BusUnavailable, Message, OutOfRange, Place, Received, TopicsDiffer, UnknownTopic, Unpublishable
 from services.bus.cloudevents import from_record, to_record
 from services.bus.topics import Cluster, Topic, differences
+from services.cancellation import let_go_if_cancelled
 from services.failpoints import reach
 
 log = structlog.get_logger()
@@ -218,7 +219,11 @@ class KafkaReader:
 
     async def close(self) -> None:
         """Leave the group, so that others have the partitions at once."""
-        await self._consumer.stop()
+        try:
+            await self._consumer.stop()
+        except asyncio.CancelledError:  # of a fetch that it cancelled itself and waited for; what it did not come to is left to us
+            let_go_if_cancelled()
+            await self._consumer._client.close()
 
     async def _await_partitions(self, wait_seconds: float) -> None:
         if not self._grouped:
@@ -361,9 +366,12 @@ def _reading(cluster: Cluster) -> dict[str, Any]:
 
 @contextmanager
 def _bus_errors() -> Iterator[None]:
-    """The client's errors as the bus's own."""
+    """The client's errors as the bus's own, and so the end of one of its tasks where it lets that through."""
     try:
         yield
+    except asyncio.CancelledError as error:
+        let_go_if_cancelled()
+        raise BusUnavailable("the client broke off") from error
     except errors.OffsetOutOfRangeError as error:
         raise OutOfRange(f"the log no longer holds, or does not yet hold, {_places(error)}") from error
     except NEVER as error:

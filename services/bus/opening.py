@@ -1,7 +1,10 @@
 """Which bus an address means: `kafka://host:port[,host:port]` is Apache Kafka, everything else the log in PostgreSQL."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+
+import uvloop
 
 from services.bus import Bus
 from services.bus.postgres import PostgresBus
@@ -22,6 +25,11 @@ def bus_at(url: str) -> Bus:
 
         return KafkaBus(url)
     return PostgresBus(plain_url(url))
+
+
+def loop_factory(url: str) -> Callable[[], asyncio.AbstractEventLoop]:
+    """The event loop for a process that lives with the bus at `url` (decision 0019)."""
+    return asyncio.new_event_loop if is_kafka(url) else uvloop.new_event_loop
 
 
 @asynccontextmanager

@@ -17,12 +17,13 @@ parser.add_argument("--bus", choices=("postgres", "kafka"), default="postgres")
 parser.add_argument("--brokers", type=int, choices=(1, 3), default=1, help="of Kafka; with three, leaders are killed too")
 parser.add_argument("--processes-only", action="store_true", help="leave the database server and the brokers alone")
 parser.add_argument("--seed", type=int, default=int(time.time()))
+parser.add_argument("--logs", type=Path, help="a folder that keeps what the processes log")
 arguments = parser.parse_args()
 print(f"seed {arguments.seed}")
 with tempfile.TemporaryDirectory(prefix="mitra-kafka-", ignore_cleanup_errors=True) as folder, ExitStack() as stack:
     cluster = stack.enter_context(started_cluster(Path(folder), arguments.brokers)) if arguments.bus == "kafka" else None
     machines = not arguments.processes_only
-    report = asyncio.run(run(arguments.kills, arguments.seed, say=print, cluster=cluster, machines=machines))
+    report = asyncio.run(run(arguments.kills, arguments.seed, say=print, cluster=cluster, machines=machines, logs=arguments.logs))
 for point, count in sorted(report.kills.items()):
     print(f"{point:<24} {count:>4} kills, recovery {report.slowest[point]:.2f} s at the longest")
 verdict = report.verdict

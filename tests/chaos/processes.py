@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 
@@ -23,11 +24,12 @@ WORK_POINTS = tuple(point for point in POINTS if not point.startswith("write."))
 
 @dataclass
 class Processes:
-    """`mitra serve --all` and `mitra work --all` on one database server."""
+    """`mitra serve --all` and `mitra work --all` on one database server. What they log goes to a file each in `logs`."""
 
     settings: Settings
     port: int
     dice: random.Random
+    logs: Path
     running: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
 
     @property
@@ -42,7 +44,8 @@ class Processes:
             env["MITRA_FAIL_POINTS"] = json.dumps({point: 0.02 if name == "serve" else 0.2})
             env["MITRA_FAIL_SEED"] = str(self.dice.randrange(2**31))
         command = [sys.executable, "-m", "services.command", *arguments, "--parent", str(os.getpid())]
-        self.running[name] = await asyncio.create_subprocess_exec(*command, env=env, stderr=asyncio.subprocess.DEVNULL)
+        with (self.logs / f"{name}.log").open("ab") as log:
+            self.running[name] = await asyncio.create_subprocess_exec(*command, env=env, stderr=log)
 
     async def ready(self) -> None:
         """Return when the front answers. Raises TimeoutError after two minutes."""

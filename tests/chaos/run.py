@@ -46,10 +46,12 @@ class Report:
         return self.verdict.clean and max(self.recoveries) <= self.most_seconds
 
 
-async def run(kills: int, seed: int, *, say: Callable[[str], None], cluster: Cluster | None = None, machines: bool = False) -> Report:
+async def run(
+    kills: int, seed: int, *, say: Callable[[str], None], cluster: Cluster | None = None, machines: bool = False, logs: Path | None = None
+) -> Report:
     """Kill `kills` times; the points take turns in an order drawn from `seed`. The bus is the PostgreSQL log unless a cluster is given.
 
-    With `machines` the database server, the brokers and everything at once are killed as well.
+    With `machines` the database server, the brokers and everything at once are killed as well. The processes' logs are kept in `logs`.
     """
     dice = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="mitra-chaos-", ignore_cleanup_errors=True) as name:
@@ -63,7 +65,7 @@ async def run(kills: int, seed: int, *, say: Callable[[str], None], cluster: Clu
             bus_url=cluster.url if cluster else server.url(provisioning.APP, "mitra_bus"),
             folder=Path(name),
         )
-        processes = Processes(settings, free_port("127.0.0.1", 18100), dice)
+        processes = Processes(settings, free_port("127.0.0.1", 18100), dice, logs or Path(name))
         try:
             await up.prepare(settings, server)
             await processes.start("serve")

@@ -60,6 +60,23 @@ async def test_a_broker_that_is_restarted_under_load_costs_nothing_but_time(
         assert await handled(mitra, tenant_id, thing) == list(range(1, version + 1))
 
 
+async def test_readers_can_be_closed_while_no_broker_answers(broker: Broker, topic: str) -> None:
+    bus = KafkaBus(broker.url)
+    await bus.start()
+    readers = [await bus.join(f"close-{uuid4()}", [topic]) for _ in range(4)]
+    for reader in readers:
+        await reader.read(dict.fromkeys(await reader.owned(), 0), wait_seconds=0.1)
+    try:
+        await asyncio.to_thread(broker.stop, number=signal.SIGKILL)
+        for reader in readers:
+            await asyncio.sleep(0.05)  # by now it has asked in vain, and waits to ask again
+            async with asyncio.timeout(SECONDS):
+                await reader.close()
+        await bus.close()
+    finally:
+        await asyncio.to_thread(broker.start)
+
+
 async def _until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(SECONDS):
         while not holds():

@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
 
-from services.cancellation import let_go_if_cancelled
+from services.cancellation import EndedUntold, let_go_if_cancelled, until_told
 from tests.harness import Mitra
 
 
@@ -30,6 +31,34 @@ async def _fails_when_ended() -> None:
         await asyncio.sleep(60)
     finally:
         raise ConnectionError("the connection is gone already")
+
+
+async def test_a_loop_that_a_library_broke_off_ends_loudly_not_as_if_it_had_been_told_to() -> None:
+    async def broken_off() -> None:
+        ended = asyncio.create_task(asyncio.sleep(60))
+        ended.cancel()
+        await ended
+
+    async def returns() -> None:
+        pass
+
+    async def work(loop: Coroutine[Any, Any, None]) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(until_told(loop))
+            group.create_task(asyncio.sleep(60))
+
+    for loop in (broken_off(), returns()):
+        with pytest.raises(ExceptionGroup) as caught:
+            await work(loop)
+        assert caught.group_contains(EndedUntold)
+
+
+async def test_a_loop_that_is_told_to_end_ends_as_told() -> None:
+    task = asyncio.create_task(until_told(asyncio.sleep(60)))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 class Deaf:

@@ -4,9 +4,10 @@ import asyncio
 
 import asyncpg
 import pytest
+import uvloop
 
 from services.bus import postgres
-from services.bus.opening import bus_at
+from services.bus.opening import bus_at, loop_factory
 from services.bus.postgres import PostgresBus
 from services.bus.topics import Cluster, Topic, differences
 from services.settings import Settings, plain_url
@@ -16,6 +17,11 @@ def test_the_scheme_of_an_address_decides() -> None:
     assert isinstance(bus_at("postgresql+asyncpg://mitra_app@/mitra_bus?host=/tmp"), PostgresBus)
     assert Cluster.at("kafka://one:9092,two:9092") == Cluster("one:9092,two:9092", partitions=12, replicas=3)
     assert Cluster.at("kafka://one:9092?replicas=1&partitions=4") == Cluster("one:9092", partitions=4, replicas=1)
+
+
+def test_the_client_of_kafka_never_runs_on_uvloop_where_it_would_die_of_a_broken_connection() -> None:
+    assert loop_factory("kafka://one:9092") is asyncio.new_event_loop
+    assert loop_factory("postgresql+asyncpg://mitra_app@/mitra_bus?host=/tmp") is uvloop.new_event_loop
 
 
 @pytest.mark.parametrize(
