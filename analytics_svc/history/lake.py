@@ -1,6 +1,7 @@
 """The Delta table of facts: one commit a batch, each batch once, a folder a month. Only child processes and commands load this."""
 
 import io
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -93,6 +94,15 @@ def append(folder: Path, rows: pa.Table, batch_no: int) -> bool:
     write_deltalake(table, rows, mode="append", commit_properties=once)
     reach("flush.after_append")
     return True
+
+
+def forget(folder: Path) -> None:
+    """Have no table any more: at one stroke, for whoever opens it and wherever a kill comes, and then its files one by one."""
+    log, forgotten = folder / "_delta_log", folder / "_forgotten"
+    shutil.rmtree(forgotten, ignore_errors=True)
+    if log.exists():
+        log.rename(forgotten)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def tidy(folder: Path) -> dict[str, int]:
