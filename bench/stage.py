@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from services import embedded, memory, provisioning, up
+from services import embedded, memory, up
 from services.bus import Message
 from services.clock import utc_now
 from services.database import Context
@@ -23,12 +23,7 @@ from tests.harness import Mitra, open_mitra
 async def open_stage() -> AsyncIterator[Mitra]:
     """Every service on databases that are as durable as in production, in a folder that goes at the end."""
     with tempfile.TemporaryDirectory(prefix="mitra-bench-", ignore_cleanup_errors=True) as name, embedded.start(Path(name)) as server:
-        settings = Settings(
-            database_url=server.url(provisioning.APP, "mitra_{service}"),
-            owner_database_url=server.url(provisioning.OWNER, "mitra_{service}"),
-            bus_url=server.url(provisioning.APP, "mitra_bus"),
-            folder=Path(name),
-        )
+        settings = Settings(**up.addresses_on(server), folder=Path(name))
         await up.prepare(settings, server)
         async with open_mitra(settings, discover()) as mitra:
             memory.set_apart_what_is_loaded()  # as every process of Mitra does

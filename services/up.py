@@ -32,6 +32,15 @@ class NotRunning(RuntimeError):
     """No database is named, and no `mitra up` runs here."""
 
 
+def addresses_on(server: embedded.Server) -> dict[str, Any]:
+    """The settings that say where everything is when it is all on one embedded server."""
+    return {
+        "database_url": server.url(provisioning.APP, "mitra_{service}"),
+        "owner_database_url": server.url(provisioning.OWNER, "mitra_{service}"),
+        "bus_url": server.url(provisioning.APP, "mitra_bus"),
+    }
+
+
 @contextlib.contextmanager
 def database_server(settings: Settings) -> Iterator[tuple[Settings, embedded.Server | None]]:
     """`settings` with the addresses of the databases; where none is named, those of an embedded server that runs meanwhile."""
@@ -39,11 +48,9 @@ def database_server(settings: Settings) -> Iterator[tuple[Settings, embedded.Ser
         yield settings, None
         return
     with embedded.start(settings.folder) as server:
-        addresses = {
-            "database_url": server.url(provisioning.APP, "mitra_{service}"),
-            "owner_database_url": server.url(provisioning.OWNER, "mitra_{service}"),
-            "bus_url": settings.bus_url or server.url(provisioning.APP, "mitra_bus"),
-        }
+        addresses = addresses_on(server)
+        if settings.bus_url:
+            addresses["bus_url"] = settings.bus_url
         note(settings.folder / ADDRESSES, json.dumps(addresses))
         try:
             yield settings.model_copy(update=addresses), server

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services import embedded, logs, migrating, provisioning
+from services import embedded, logs, migrating, provisioning, up
 from services.application import deployable_of
 from services.embedded import Server
 from services.manifests import discover
@@ -40,13 +40,7 @@ def server() -> Iterator[Server]:
 def settings(server: Server) -> Iterator[Settings]:
     """Settings on migrated databases of that server, with a key pair for each service."""
     folder = Path(tempfile.mkdtemp(prefix="mitra-"))
-    settings = Settings(
-        database_url=server.url(provisioning.APP, "mitra_{service}"),
-        owner_database_url=server.url(provisioning.OWNER, "mitra_{service}"),
-        bus_url=server.url(provisioning.APP, "mitra_bus"),
-        folder=folder,
-        services_path=str(DEMO),
-    )
+    settings = Settings(**up.addresses_on(server), folder=folder, services_path=str(DEMO))
 
     async def prepare() -> None:
         for name in ("bus", *(manifest.name for manifest in discover(str(DEMO)))):

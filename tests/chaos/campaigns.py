@@ -23,7 +23,7 @@ from sqlalchemy import select
 from campaigns_svc.campaigns.models import Campaign
 from campaigns_svc.sends.models import QueuedSend, Send
 from campaigns_svc.sends.sending import FAIL_POINTS
-from services import embedded, provisioning, up
+from services import embedded, up
 from services.database import Database
 from services.manifests import get_manifest
 from services.references import ContactReference
@@ -69,13 +69,7 @@ async def run(recipients: int, kills: int, seed: int, *, say: Callable[[str], No
     """Send a campaign to `recipients`, killing its worker `kills` times at fail points and at random."""
     with tempfile.TemporaryDirectory(prefix="mitra-chaos-", ignore_cleanup_errors=True) as name, embedded.start(Path(name)) as server:
         async with mail_server(Path(name) / "accepted.txt") as smtp_url:
-            settings = Settings(
-                database_url=server.url(provisioning.APP, "mitra_{service}"),
-                owner_database_url=server.url(provisioning.OWNER, "mitra_{service}"),
-                bus_url=server.url(provisioning.APP, "mitra_bus"),
-                folder=Path(name),
-                smtp_url=smtp_url,
-            )
+            settings = Settings(**up.addresses_on(server), folder=Path(name), smtp_url=smtp_url)
             await up.prepare(settings, server)
             databases = {service: Database(settings.database(service), pool_size=2) for service in ("contacts", "campaigns")}
             company = Company(settings, databases)

@@ -23,7 +23,7 @@ from sqlalchemy import insert, select
 from analytics_svc.models.models import Model
 from analytics_svc.models.operations import ask_for_fit
 from analytics_svc.models.schemas import FitRequest
-from services import embedded, provisioning, up
+from services import embedded, up
 from services.database import Context, Database
 from services.identifiers import new_id
 from services.jobs import Job
@@ -77,12 +77,7 @@ class Fits:
 async def run(kills: int, seed: int, *, say: Callable[[str], None] = print) -> tuple[Fits, Verdict]:
     """Kill the worker `kills` times while it fits, and hold what came of it against what was asked for."""
     with tempfile.TemporaryDirectory(prefix="mitra-chaos-", ignore_cleanup_errors=True) as name, embedded.start(Path(name)) as server:
-        settings = Settings(
-            database_url=server.url(provisioning.APP, "mitra_{service}"),
-            owner_database_url=server.url(provisioning.OWNER, "mitra_{service}"),
-            bus_url=server.url(provisioning.APP, "mitra_bus"),
-            folder=Path(name),
-        )
+        settings = Settings(**up.addresses_on(server), folder=Path(name))
         await up.prepare(settings, server)
         fits = Fits(settings, Database(settings.database("analytics"), pool_size=2), new_id(), random.Random(seed))
         try:

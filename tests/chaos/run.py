@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from gateway.keys.operations import bootstrap
-from services import provisioning, up
+from services import up
 from services.bus.opening import is_kafka
 from services.database import Database
 from services.failpoints import POINTS
@@ -59,12 +59,8 @@ async def run(
         points = [*POINTS, AT_RANDOM, AT_RANDOM, *(under.kinds if machines else ())]
         dice.shuffle(points)
         server = under.server
-        settings = Settings(
-            database_url=server.url(provisioning.APP, "mitra_{service}"),
-            owner_database_url=server.url(provisioning.OWNER, "mitra_{service}"),
-            bus_url=cluster.url if cluster else server.url(provisioning.APP, "mitra_bus"),
-            folder=Path(name),
-        )
+        addresses = up.addresses_on(server) | ({"bus_url": cluster.url} if cluster else {})
+        settings = Settings(**addresses, folder=Path(name))
         processes = Processes(settings, free_port("127.0.0.1", 18100), dice, logs or Path(name))
         try:
             await up.prepare(settings, server)

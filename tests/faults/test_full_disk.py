@@ -16,7 +16,7 @@ import psutil
 import pytest
 from demo_svc.manifest import manifest as demo
 
-from services import embedded, provisioning
+from services import embedded, provisioning, up
 from services.application import create_app, deployable_of
 from services.bus.postgres import PostgresBus
 from services.clock import utc_now
@@ -62,12 +62,7 @@ def fill(disk: Path) -> Path:
 
 async def prepared(server: embedded.Server, folder: Path) -> Settings:
     """Settings on the databases of the demo service and of its bus, migrated, with key pairs."""
-    settings = Settings(
-        database_url=server.url(provisioning.APP, "mitra_{service}"),
-        owner_database_url=server.url(provisioning.OWNER, "mitra_{service}"),
-        bus_url=server.url(provisioning.APP, "mitra_bus"),
-        folder=folder,
-    )
+    settings = Settings(**up.addresses_on(server), folder=folder)
     for name in ("bus", "demo"):
         await provisioning.create_database(server.dsn(provisioning.SUPERUSER, "postgres"), f"mitra_{name}")
     await migrate(settings, [demo])
