@@ -28,7 +28,7 @@ def bus_at(url: str) -> Bus:
 
 
 def loop_factory(url: str) -> Callable[[], asyncio.AbstractEventLoop]:
-    """The event loop for a process that lives with the bus at `url` (decision 0019)."""
+    """The event loop for a process that lives with the bus at `url` (decision 0020)."""
     return asyncio.new_event_loop if is_kafka(url) else uvloop.new_event_loop
 
 
