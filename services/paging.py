@@ -6,21 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
-from typing import Annotated, Any, Generic, TypeVar, get_args
+from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 import orjson
-from fastapi import Query
-from pydantic import BaseModel, ConfigDict, model_validator
-from sqlalchemy import ColumnElement, Select, func, literal, select, text, tuple_
+from fastapi import Query, Response
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import ColumnElement, Row, Select, func, literal, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import Base
 from services.encoding import encode
 from services.errors import Invalid, invalid_field
-from services.filters import Bindings, FilterError, FilterFields, compile_sql, parse_filter
+from services.filters import Bindings, FilterError, FilterFields, compile_sql, parse_filter, table_column
+from services.row_json import row_writer
 
 Item = TypeVar("Item")
+Found: TypeAlias = tuple[Sequence[Row[Any]], str | None, int | None]
+"""The rows of a page, the cursor of the next, and how many there are if that was asked."""
+
 ESTIMATE_CAP = 10_000
 
 
@@ -42,26 +46,6 @@ class Page(BaseModel, Generic[Item]):
     next_cursor: str | None
     total: int | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _by_columns(cls, page: Any) -> Any:
-        """Hand over the columns of each record as they were loaded: read one by one from its attributes they cost three times as much."""
-        if not isinstance(page, dict):
-            return page
-        wanted = _field_names(cls)
-        return page | {"items": [_columns_of(item, wanted) for item in page["items"]]}
-
-
-@cache
-def _field_names(page: type[BaseModel]) -> frozenset[str]:
-    (read,) = get_args(page.model_fields["items"].annotation)
-    return frozenset(read.model_fields)
-
-
-def _columns_of(item: Any, wanted: frozenset[str]) -> Any:
-    """The columns of a record that has all that is `wanted` loaded; anything else as it is."""
-    return vars(item) if isinstance(item, Base) and wanted <= vars(item).keys() else item
-
 
 @dataclass(frozen=True)
 class Order:
@@ -69,6 +53,19 @@ class Order:
 
     column: Any
     kind: type
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "column", table_column(self.column))
+
+
+@cache
+def unarchived(noun: type[Base]) -> Select[Any]:
+    """The rows of a noun that are not archived, which its list shows.
+
+    It asks for the columns of the table: one attribute of the class, and SQLAlchemy would compile and load it as records.
+    """
+    table = noun.__table__
+    return select(table).where(table.c.archived_at.is_(None))
 
 
 def filtered(statement: Select[Any], query: ListQuery, fields: FilterFields, *, bindings: Bindings) -> Select[Any]:
@@ -82,8 +79,8 @@ def filtered(statement: Select[Any], query: ListQuery, fields: FilterFields, *, 
 
 async def fetch_page(
     session: AsyncSession, statement: Select[Any], query: ListQuery, *, id_column: Any, orders: Mapping[str, Order], default: str
-) -> tuple[Sequence[Any], str | None, int | None]:
-    """Run one page of `statement` (a select of one entity): its rows, the cursor of the next page, and the total if asked.
+) -> Found:
+    """Run one page of `statement` (a select of the columns of one table): its rows, the cursor of the next page, and the total if asked.
 
     The cursor holds the last row's order value and id; it is bound to filter and order. The total is counted up to 10,001.
     Raises Invalid for an unknown order or a cursor of another list.
@@ -92,7 +89,7 @@ async def fetch_page(
     descending, field = name.startswith("-"), name.removeprefix("-")
     if field not in orders:
         raise invalid_field("#query/order_by", "unknown_order", f"Lists here are ordered by {', '.join(sorted(orders))}")
-    order = orders[field]
+    order, id_column = orders[field], table_column(id_column)
     total = await _capped_total(session, statement) if query.include_total else None
     if query.cursor is not None:
         value, last_id = _read_cursor(query, name, order.kind)
@@ -101,11 +98,20 @@ async def fetch_page(
         statement = statement.where(key < bound if descending else key > bound)
     columns: list[ColumnElement[Any]] = [order.column, id_column]
     statement = statement.order_by(*(c.desc() if descending else c.asc() for c in columns)).limit(query.page_size + 1)
-    rows = list((await session.scalars(statement)).all())
+    rows = (await session.execute(statement)).all()
     more = len(rows) > query.page_size
     rows = rows[: query.page_size]
     next_cursor = _make_cursor(query, name, getattr(rows[-1], order.column.key), getattr(rows[-1], id_column.key)) if more else None
     return rows, next_cursor, total
+
+
+def page_of(schema: type[BaseModel], found: Found) -> Response:
+    """The answer of a list: what `fetch_page` found, as `Page[schema]` writes it."""
+    rows, next_cursor, total = found
+    write = row_writer(schema, rows[0]._fields) if rows else dict
+    return Response(
+        encode({"items": [write(row) for row in rows], "next_cursor": next_cursor, "total": total}), media_type="application/json"
+    )
 
 
 async def _capped_total(session: AsyncSession, statement: Select[Any]) -> int:

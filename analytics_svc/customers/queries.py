@@ -1,6 +1,6 @@
 """Reading customers, and what one of them is worth."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from analytics_svc.value.statistics import DAYS_PER_WEEK
 from services.database import context_of, now
 from services.errors import NotFound, invalid_field
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered
 from services.tenants import Tenant, business_day, get_tenant
 
 from . import purchases
@@ -58,9 +58,9 @@ class NoPurchaseKnown(NotFound):
     code = "no_purchase_known"
 
 
-async def list_customers(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[Score], str | None, int | None]:
+async def list_customers(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the customers; a list by a value that no model has worked out yet for somebody leaves that customer out."""
-    statement = filtered(select(Score), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(select(Score.__table__), query, FIELDS, bindings=Bindings(me, now(session)))
     order = ORDERS.get((query.order_by or "").removeprefix("-"))
     if order is not None and order.column.nullable:
         statement = statement.where(order.column.is_not(None))

@@ -3,10 +3,10 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import Query, Response
 
 from analytics_svc.scores.models import Score
-from services.paging import ListQuery, Page
+from services.paging import ListQuery, Page, page_of
 from services.read_your_writes import ReadYourWrites
 from services.routing import CallerDep, Router, SessionDep
 
@@ -17,17 +17,15 @@ router = Router("customers", prefix="/v1/customers")
 
 
 @router.operation("GET", "", name="list", scope="customers:read", response_model=Page[CustomerRead])
-async def list_customers(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> object:
+async def list_customers(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> Response:
     """List customers by value, by what they brought, or by their last purchase. Errors: 422 for a wrong filter, order or cursor."""
-    items, next_cursor, total = await queries.list_customers(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(CustomerRead, await queries.list_customers(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "/search", name="search", scope="customers:read", response_model=Page[CustomerRead])
-async def search_customers(session: SessionDep, caller: CallerDep, query: ListQuery) -> object:
+async def search_customers(session: SessionDep, caller: CallerDep, query: ListQuery) -> Response:
     """The list, with the filter in the body. Errors: 422."""
-    items, next_cursor, total = await queries.list_customers(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(CustomerRead, await queries.list_customers(session, query, me=caller.user_id))
 
 
 @router.operation("GET", "/{contact_id}/summary", name="summary", scope="customers:read", response_model=CustomerRead)

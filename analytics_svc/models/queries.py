@@ -16,7 +16,7 @@ from services.database import now
 from services.errors import Conflict, NotFound, invalid_field
 from services.filters import Bindings, Field, FilterFields
 from services.money import digits_of
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered
 
 from .models import Model
 from .rules import purchase_model_of, spend_parameters
@@ -57,9 +57,9 @@ async def get_model(session: AsyncSession, model_id: UUID, *, lock: bool = False
     return model
 
 
-async def list_models(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[Model], str | None, int | None]:
+async def list_models(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the models."""
-    statement = filtered(select(Model), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(select(Model.__table__), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Model.id, orders=ORDERS, default="-created_at")
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Query, Response
 
 from services.jobs import Job, JobRead, accepted
-from services.paging import ListQuery, Page
+from services.paging import ListQuery, Page, page_of
 from services.preconditions import stamp
 from services.routing import CallerDep, Router, SessionDep
 
@@ -19,10 +19,9 @@ router = Router("models", prefix="/v1/models")
 
 
 @router.operation("GET", "", name="list", scope="models:read", response_model=Page[ModelRead])
-async def list_models(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> object:
+async def list_models(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> Response:
     """List models. Errors: 422 for a wrong filter, order or cursor."""
-    items, next_cursor, total = await queries.list_models(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(ModelRead, await queries.list_models(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "/fit", name="fit", scope="models:write", response_model=JobRead, status_code=202)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.database import now
 from services.errors import NotFound, invalid_field
 from services.filters import Bindings, Field, FilterError, FilterFields, compile_sql, parse_filter
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered, unarchived
 from services.references import FIELDS as CONTACT_FIELDS
 from services.references import ContactReference
 
@@ -37,9 +37,9 @@ async def get_audience(session: AsyncSession, audience_id: UUID, *, lock: bool =
     return audience
 
 
-async def list_audiences(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[Audience], str | None, int | None]:
+async def list_audiences(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the audiences that are not archived."""
-    statement = filtered(select(Audience).where(Audience.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(unarchived(Audience), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Audience.id, orders=ORDERS, default="-created_at")
 
 

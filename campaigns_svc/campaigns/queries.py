@@ -1,16 +1,14 @@
 """Reading campaigns."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered, unarchived
 
 from .models import Campaign
 
@@ -39,7 +37,7 @@ async def get_campaign(session: AsyncSession, campaign_id: UUID, *, lock: bool =
     return campaign
 
 
-async def list_campaigns(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[Campaign], str | None, int | None]:
+async def list_campaigns(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the campaigns that are not archived."""
-    statement = filtered(select(Campaign).where(Campaign.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(unarchived(Campaign), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Campaign.id, orders=ORDERS, default="-created_at")

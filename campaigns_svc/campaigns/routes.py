@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query, Response
 
 from services.batch import BatchAnswer, BatchRequest, run_batch
-from services.paging import ListQuery, Page
+from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
 
@@ -18,17 +18,15 @@ router = Router("campaigns", prefix="/v1/campaigns")
 
 
 @router.operation("GET", "", name="list", scope="campaigns:read", response_model=Page[CampaignRead])
-async def list_campaigns(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> object:
+async def list_campaigns(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> Response:
     """List campaigns. Errors: 422 for a wrong filter, order or cursor."""
-    items, next_cursor, total = await queries.list_campaigns(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(CampaignRead, await queries.list_campaigns(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "/search", name="search", scope="campaigns:read", response_model=Page[CampaignRead])
-async def search_campaigns(session: SessionDep, caller: CallerDep, query: ListQuery) -> object:
+async def search_campaigns(session: SessionDep, caller: CallerDep, query: ListQuery) -> Response:
     """The list, with the filter in the body. Errors: 422."""
-    items, next_cursor, total = await queries.list_campaigns(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(CampaignRead, await queries.list_campaigns(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "", name="create", scope="campaigns:write", response_model=CampaignRead, status_code=201)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.database import now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered, unarchived
 
 from .models import Holdout
 
@@ -35,9 +35,9 @@ async def get_holdout(session: AsyncSession, holdout_id: UUID, *, lock: bool = F
     return holdout
 
 
-async def list_holdouts(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[Holdout], str | None, int | None]:
+async def list_holdouts(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the holdouts that are not archived."""
-    statement = filtered(select(Holdout).where(Holdout.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(unarchived(Holdout), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Holdout.id, orders=ORDERS, default="-created_at")
 
 

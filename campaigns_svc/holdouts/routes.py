@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query, Response
 
 from services.batch import BatchAnswer, BatchRequest, run_batch
-from services.paging import ListQuery, Page
+from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
 
@@ -18,17 +18,15 @@ router = Router("holdouts", prefix="/v1/holdouts")
 
 
 @router.operation("GET", "", name="list", scope="holdouts:read", response_model=Page[HoldoutRead])
-async def list_holdouts(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> object:
+async def list_holdouts(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> Response:
     """List holdouts. Errors: 422 for a wrong filter, order or cursor."""
-    items, next_cursor, total = await queries.list_holdouts(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(HoldoutRead, await queries.list_holdouts(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "/search", name="search", scope="holdouts:read", response_model=Page[HoldoutRead])
-async def search_holdouts(session: SessionDep, caller: CallerDep, query: ListQuery) -> object:
+async def search_holdouts(session: SessionDep, caller: CallerDep, query: ListQuery) -> Response:
     """The list, with the filter in the body. Errors: 422."""
-    items, next_cursor, total = await queries.list_holdouts(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(HoldoutRead, await queries.list_holdouts(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "", name="create", scope="holdouts:write", response_model=HoldoutRead, status_code=201)

@@ -1,16 +1,14 @@
 """Reading senders."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered, unarchived
 
 from .models import Sender
 
@@ -33,7 +31,7 @@ async def get_sender(session: AsyncSession, sender_id: UUID, *, lock: bool = Fal
     return sender
 
 
-async def list_senders(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[Sender], str | None, int | None]:
+async def list_senders(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the senders that are not archived."""
-    statement = filtered(select(Sender).where(Sender.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(unarchived(Sender), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Sender.id, orders=ORDERS, default="-created_at")

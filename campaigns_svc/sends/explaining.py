@@ -1,6 +1,5 @@
 """What a campaign's manager asks: who is written to, how many stand where, and why somebody is not."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,19 +9,16 @@ from campaigns_svc.audiences.queries import matching_filters
 from campaigns_svc.campaigns.queries import get_campaign
 from campaigns_svc.holdouts.rules import decide_arm
 from services.events.campaigns_course import Counts
-from services.paging import ListQuery
+from services.paging import Found, ListQuery
 from services.references import find_consents, find_references
 
 from . import queries
-from .queries import Recipient
 from .rules import find_consent
 from .schemas import Explanation, RecipientRead
 from .shares import shares_of
 
 
-async def list_recipients(
-    session: AsyncSession, campaign_id: UUID, query: ListQuery, *, me: UUID | None
-) -> tuple[Sequence[Recipient], str | None, int | None]:
+async def list_recipients(session: AsyncSession, campaign_id: UUID, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the recipients of a campaign. Raises NotFound."""
     campaign = await get_campaign(session, campaign_id)
     return await queries.list_recipients(session, campaign.id, query, me=me)

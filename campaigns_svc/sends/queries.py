@@ -12,7 +12,7 @@ from services.database import Base, now
 from services.errors import NotFound
 from services.events.campaigns_course import Counts
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered
 
 from .models import QueuedSend, Send
 
@@ -71,17 +71,15 @@ async def get_send(session: AsyncSession, send_id: UUID, *, lock: bool = False) 
     return send
 
 
-async def list_sends(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[Send], str | None, int | None]:
+async def list_sends(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the ledger."""
-    statement = filtered(select(Send), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(select(Send.__table__), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Send.id, orders=ORDERS, default="-created_at")
 
 
-async def list_recipients(
-    session: AsyncSession, campaign_id: UUID, query: ListQuery, *, me: UUID | None
-) -> tuple[Sequence[Recipient], str | None, int | None]:
+async def list_recipients(session: AsyncSession, campaign_id: UUID, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the recipients of a campaign, those who are still to be written to among them."""
-    statement = select(Recipient).where(Recipient.campaign_id == campaign_id)
+    statement = select(_recipients).where(_recipients.c.campaign_id == campaign_id)
     statement = filtered(statement, query, RECIPIENT_FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Recipient.id, orders=RECIPIENT_ORDERS, default="contact_id")
 

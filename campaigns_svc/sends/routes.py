@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query, Response
 
 from services.events.campaigns_course import Counts
-from services.paging import ListQuery, Page
+from services.paging import ListQuery, Page, page_of
 from services.preconditions import stamp
 from services.routing import CallerDep, Router, SessionDep
 
@@ -19,17 +19,15 @@ campaign_router = Router("campaigns", prefix="/v1/campaigns")
 
 
 @router.operation("GET", "", name="list", scope="sends:read", response_model=Page[SendRead])
-async def list_sends(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> object:
+async def list_sends(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> Response:
     """List sends: sent, skipped and failed. Errors: 422 for a wrong filter, order or cursor."""
-    items, next_cursor, total = await queries.list_sends(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(SendRead, await queries.list_sends(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "/search", name="search", scope="sends:read", response_model=Page[SendRead])
-async def search_sends(session: SessionDep, caller: CallerDep, query: ListQuery) -> object:
+async def search_sends(session: SessionDep, caller: CallerDep, query: ListQuery) -> Response:
     """The list, with the filter in the body. Errors: 422."""
-    items, next_cursor, total = await queries.list_sends(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(SendRead, await queries.list_sends(session, query, me=caller.user_id))
 
 
 @router.operation("GET", "/{send_id}", name="get", scope="sends:read", response_model=SendRead)
@@ -43,10 +41,9 @@ async def get_send(session: SessionDep, response: Response, send_id: UUID) -> Se
 @campaign_router.operation(
     "GET", "/{campaign_id}/recipients", name="recipients", scope="campaigns:read", response_model=Page[RecipientRead]
 )
-async def list_recipients(session: SessionDep, caller: CallerDep, campaign_id: UUID, query: Annotated[ListQuery, Query()]) -> object:
+async def list_recipients(session: SessionDep, caller: CallerDep, campaign_id: UUID, query: Annotated[ListQuery, Query()]) -> Response:
     """Who a campaign writes to, and where each stands: planned, claimed, unknown, sent, skipped or failed. Errors: 404, 422."""
-    items, next_cursor, total = await explaining.list_recipients(session, campaign_id, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(RecipientRead, await explaining.list_recipients(session, campaign_id, query, me=caller.user_id))
 
 
 @campaign_router.operation("GET", "/{campaign_id}/counts", name="counts", scope="campaigns:read", response_model=Counts)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 
-from services.paging import ListQuery, Page
+from services.paging import ListQuery, Page, page_of
 from services.preconditions import stamp
 from services.routing import CallerDep, Router, SessionDep
 
@@ -18,17 +18,15 @@ router = Router("suppressions", prefix="/v1/suppressions")
 
 
 @router.operation("GET", "", name="list", scope="suppressions:read", response_model=Page[SuppressionRead])
-async def list_suppressions(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> object:
+async def list_suppressions(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> Response:
     """List suppressions. Errors: 422 for a wrong filter, order or cursor."""
-    items, next_cursor, total = await queries.list_suppressions(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(SuppressionRead, await queries.list_suppressions(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "/search", name="search", scope="suppressions:read", response_model=Page[SuppressionRead])
-async def search_suppressions(session: SessionDep, caller: CallerDep, query: ListQuery) -> object:
+async def search_suppressions(session: SessionDep, caller: CallerDep, query: ListQuery) -> Response:
     """The list, with the filter in the body. Errors: 422."""
-    items, next_cursor, total = await queries.list_suppressions(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(SuppressionRead, await queries.list_suppressions(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "", name="create", scope="suppressions:write", response_model=SuppressionRead, status_code=201)

@@ -1,16 +1,14 @@
 """Reading templates."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered, unarchived
 
 from .models import Template
 
@@ -36,7 +34,7 @@ async def get_template(session: AsyncSession, template_id: UUID, *, lock: bool =
     return template
 
 
-async def list_templates(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[Template], str | None, int | None]:
+async def list_templates(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the templates that are not archived."""
-    statement = filtered(select(Template).where(Template.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(unarchived(Template), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Template.id, orders=ORDERS, default="-created_at")

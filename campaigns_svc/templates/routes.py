@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query, Response
 
 from services.batch import BatchAnswer, BatchRequest, run_batch
-from services.paging import ListQuery, Page
+from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
 
@@ -18,17 +18,15 @@ router = Router("templates", prefix="/v1/templates")
 
 
 @router.operation("GET", "", name="list", scope="templates:read", response_model=Page[TemplateRead])
-async def list_templates(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> object:
+async def list_templates(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> Response:
     """List templates. Errors: 422 for a wrong filter, order or cursor."""
-    items, next_cursor, total = await queries.list_templates(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(TemplateRead, await queries.list_templates(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "/search", name="search", scope="templates:read", response_model=Page[TemplateRead])
-async def search_templates(session: SessionDep, caller: CallerDep, query: ListQuery) -> object:
+async def search_templates(session: SessionDep, caller: CallerDep, query: ListQuery) -> Response:
     """The list, with the filter in the body. Errors: 422."""
-    items, next_cursor, total = await queries.list_templates(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(TemplateRead, await queries.list_templates(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "", name="create", scope="templates:write", response_model=TemplateRead, status_code=201)

@@ -1,6 +1,6 @@
 """Reading consent purposes."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.database import now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered, unarchived
 
 from .models import ConsentPurpose
 
@@ -38,10 +38,8 @@ async def find_purposes(session: AsyncSession, keys: Collection[str]) -> Mapping
     return {purpose.key: purpose for purpose in found}
 
 
-async def list_purposes(
-    session: AsyncSession, query: ListQuery, *, me: UUID | None
-) -> tuple[Sequence[ConsentPurpose], str | None, int | None]:
+async def list_purposes(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the purposes that are not archived."""
-    statement = select(ConsentPurpose).where(ConsentPurpose.archived_at.is_(None))
+    statement = unarchived(ConsentPurpose)
     statement = filtered(statement, query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=ConsentPurpose.id, orders=ORDERS, default="-created_at")

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query, Response
 
 from services.batch import BatchAnswer, BatchRequest, run_batch
-from services.paging import ListQuery, Page
+from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
 
@@ -19,17 +19,15 @@ READ, WRITE = "consent-purposes:read", "consent-purposes:write"
 
 
 @router.operation("GET", "", name="list", scope=READ, response_model=Page[ConsentPurposeRead])
-async def list_purposes(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> object:
+async def list_purposes(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> Response:
     """List consent purposes. Errors: 422 for a wrong filter, order or cursor."""
-    items, next_cursor, total = await queries.list_purposes(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(ConsentPurposeRead, await queries.list_purposes(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "/search", name="search", scope=READ, response_model=Page[ConsentPurposeRead])
-async def search_purposes(session: SessionDep, caller: CallerDep, query: ListQuery) -> object:
+async def search_purposes(session: SessionDep, caller: CallerDep, query: ListQuery) -> Response:
     """The list, with the filter in the body. Errors: 422."""
-    items, next_cursor, total = await queries.list_purposes(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(ConsentPurposeRead, await queries.list_purposes(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "", name="create", scope=WRITE, response_model=ConsentPurposeRead, status_code=201)

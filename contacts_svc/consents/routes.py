@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import AwareDatetime
 
 from services.batch import BatchAnswer, BatchRequest, run_batch
-from services.paging import ListQuery, Page
+from services.paging import ListQuery, Page, page_of
 from services.preconditions import stamp
 from services.routing import CallerDep, Router, SessionDep, links_of, open_session
 
@@ -28,17 +28,15 @@ ASK_ANSWERS: dict[int | str, dict[str, Any]] = {
 
 
 @router.operation("GET", "", name="list", scope=READ, response_model=Page[ConsentRead])
-async def list_consents(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> object:
+async def list_consents(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> Response:
     """List consents. Errors: 422 for a wrong filter, order or cursor."""
-    items, next_cursor, total = await queries.list_consents(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(ConsentRead, await queries.list_consents(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "/search", name="search", scope=READ, response_model=Page[ConsentRead])
-async def search_consents(session: SessionDep, caller: CallerDep, query: ListQuery) -> object:
+async def search_consents(session: SessionDep, caller: CallerDep, query: ListQuery) -> Response:
     """The list, with the filter in the body. Errors: 422."""
-    items, next_cursor, total = await queries.list_consents(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(ConsentRead, await queries.list_consents(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "", name="create", scope=WRITE, response_model=ConsentRead, status_code=201, responses=ASK_ANSWERS)

@@ -11,7 +11,7 @@ from services.database import now
 from services.errors import NotFound, invalid_field
 from services.external_ids import find_bearers
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered, unarchived
 
 from .models import Contact
 from .normal_forms import phone_number
@@ -53,9 +53,9 @@ async def get_contact(session: AsyncSession, contact_id: UUID, *, lock: bool = F
     return contact
 
 
-async def list_contacts(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[Contact], str | None, int | None]:
+async def list_contacts(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the contacts that are not archived."""
-    statement = filtered(select(Contact).where(Contact.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(unarchived(Contact), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Contact.id, orders=ORDERS, default="-created_at")
 
 

@@ -7,7 +7,7 @@ from fastapi import Path, Query, Response
 
 from services.batch import BatchAnswer, BatchRequest, BatchVerbs, run_batch
 from services.contracts import Code, ExternalId
-from services.paging import ListQuery, Page
+from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
 
@@ -26,17 +26,15 @@ UPSERT_ANSWERS = {
 
 
 @router.operation("GET", "", name="list", scope="contacts:read", response_model=Page[ContactRead])
-async def list_contacts(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> object:
+async def list_contacts(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> Response:
     """List contacts. Errors: 422 for a wrong filter, order or cursor."""
-    items, next_cursor, total = await queries.list_contacts(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(ContactRead, await queries.list_contacts(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "/search", name="search", scope="contacts:read", response_model=Page[ContactRead])
-async def search_contacts(session: SessionDep, caller: CallerDep, query: ListQuery) -> object:
+async def search_contacts(session: SessionDep, caller: CallerDep, query: ListQuery) -> Response:
     """The list, with the filter in the body. Errors: 422."""
-    items, next_cursor, total = await queries.list_contacts(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(ContactRead, await queries.list_contacts(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "", name="create", scope="contacts:write", response_model=ContactRead, status_code=201)

@@ -35,7 +35,7 @@ async def list_timeline(
     `segments` are the path segments by noun. Raises NotFound where nothing that the caller may read names the contact.
     """
     readable = [noun for noun, segment in segments.items() if allows(caller.scopes, f"{segment}:read")]
-    mentions = select(JournalMention).where(
+    mentions = select(JournalMention.__table__).where(
         JournalMention.tenant_id == context_of(session).tenant_id,
         JournalMention.contact_id == contact_id,
         JournalMention.noun.in_(readable),

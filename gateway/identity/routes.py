@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Query, Response
 
-from services.paging import ListQuery, Page
+from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
 
@@ -18,10 +18,9 @@ teams = Router("teams", prefix="/v1/teams")
 
 
 @users.operation("GET", "", name="list", scope="users:read", response_model=Page[UserRead])
-async def list_users(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> object:
+async def list_users(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> Response:
     """List users. Errors: 422 for a wrong filter, order or cursor."""
-    items, next_cursor, total = await queries.list_users(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(UserRead, await queries.list_users(session, query, me=caller.user_id))
 
 
 @users.operation("POST", "", name="create", scope="users:write", response_model=UserRead, status_code=201)
@@ -49,10 +48,9 @@ async def update_user(session: SessionDep, response: Response, user_id: UUID, bo
 
 
 @teams.operation("GET", "", name="list", scope="teams:read", response_model=Page[TeamRead])
-async def list_teams(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> object:
+async def list_teams(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> Response:
     """List teams. Errors: 422 for a wrong filter, order or cursor."""
-    items, next_cursor, total = await queries.list_teams(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(TeamRead, await queries.list_teams(session, query, me=caller.user_id))
 
 
 @teams.operation("POST", "", name="create", scope="teams:write", response_model=TeamRead, status_code=201)

@@ -1,6 +1,5 @@
 """Reading keys. Each query of the noun compares the tenant, since this table has no row-level security."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,7 +11,7 @@ from gateway.identity.models import User
 from services.database import Context, bind_tenant, context_of, now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered
 from services.tokens import Caller
 
 from .models import Key
@@ -46,9 +45,9 @@ async def get_key(session: AsyncSession, key_id: UUID, *, lock: bool = False) ->
     return key
 
 
-async def list_keys(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[Key], str | None, int | None]:
+async def list_keys(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the keys of the caller's tenant."""
-    statement = select(Key).where(Key.tenant_id == context_of(session).tenant_id)
+    statement = select(Key.__table__).where(Key.tenant_id == context_of(session).tenant_id)
     statement = filtered(statement, query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Key.id, orders=ORDERS, default="created_at")
 

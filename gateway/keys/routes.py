@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 
-from services.paging import ListQuery, Page
+from services.paging import ListQuery, Page, page_of
 from services.preconditions import stamp
 from services.routing import CallerDep, Router, SessionDep, keep_instead
 
@@ -18,10 +18,9 @@ router = Router("keys", prefix="/v1/keys")
 
 
 @router.operation("GET", "", name="list", scope="keys:read", response_model=Page[KeyRead])
-async def list_keys(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> object:
+async def list_keys(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> Response:
     """List keys, revoked ones too. Errors: 422 for a wrong filter, order or cursor."""
-    items, next_cursor, total = await queries.list_keys(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(KeyRead, await queries.list_keys(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "", name="create", scope="keys:write", response_model=KeyWithSecret, status_code=201)

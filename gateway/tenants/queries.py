@@ -1,6 +1,5 @@
 """Reading tenants: row-level security shows a caller its own tenant only."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.database import now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered
 
 from .models import HostedTenant
 
@@ -31,9 +30,7 @@ async def get_tenant(session: AsyncSession, tenant_id: UUID, *, lock: bool = Fal
     return tenant
 
 
-async def list_tenants(
-    session: AsyncSession, query: ListQuery, *, me: UUID | None
-) -> tuple[Sequence[HostedTenant], str | None, int | None]:
+async def list_tenants(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the tenants that the caller may see: its own."""
-    statement = filtered(select(HostedTenant), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(select(HostedTenant.__table__), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=HostedTenant.id, orders=ORDERS, default="created_at")

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 
 from gateway.keys.operations import found_tenant
-from services.paging import ListQuery, Page
+from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep, keep_instead
 
@@ -18,10 +18,9 @@ router = Router("tenants", prefix="/v1/tenants")
 
 
 @router.operation("GET", "", name="list", scope="tenants:read", response_model=Page[TenantRead])
-async def list_tenants(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> object:
+async def list_tenants(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> Response:
     """List the tenants that the caller may see: its own. Errors: 422 for a wrong filter, order or cursor."""
-    items, next_cursor, total = await queries.list_tenants(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(TenantRead, await queries.list_tenants(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "", name="create", scope="platform:tenants", response_model=TenantFounded, status_code=201)

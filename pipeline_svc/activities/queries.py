@@ -1,16 +1,15 @@
 """Reading activities."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import now
 from services.errors import NotFound, invalid_field
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered, unarchived
 
 from .models import Activity
 from .schemas import ScheduleQuery
@@ -55,15 +54,13 @@ async def get_activity(session: AsyncSession, activity_id: UUID, *, lock: bool =
     return activity
 
 
-async def list_activities(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[Activity], str | None, int | None]:
+async def list_activities(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the activities that are not archived."""
-    statement = filtered(select(Activity).where(Activity.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(unarchived(Activity), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Activity.id, orders=ORDERS, default="-created_at")
 
 
-async def list_schedule(
-    session: AsyncSession, query: ScheduleQuery, *, me: UUID | None
-) -> tuple[Sequence[Activity], str | None, int | None]:
+async def list_schedule(session: AsyncSession, query: ScheduleQuery, *, me: UUID | None) -> Found:
     """A page of an owner's open work that has a time and touches the window, soonest first. Raises Invalid."""
     owner_id = query.owner or me
     if owner_id is None:
@@ -73,8 +70,7 @@ async def list_schedule(
     if end < start:
         raise invalid_field("#query/to", "before_from", "The window ends before it begins")
     ends_at = func.coalesce(Activity.ends_at, Activity.due_at, Activity.starts_at)
-    statement = select(Activity).where(
-        Activity.archived_at.is_(None),
+    statement = unarchived(Activity).where(
         Activity.status.in_(("planned", "in_progress")),
         Activity.owner_id == owner_id,
         or_(Activity.starts_at.is_not(None), Activity.due_at.is_not(None)),

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query, Response
 
 from services.batch import BatchAnswer, BatchRequest, run_batch
-from services.paging import ListQuery, Page
+from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
 
@@ -18,24 +18,21 @@ router = Router("activities", prefix="/v1/activities")
 
 
 @router.operation("GET", "", name="list", scope="activities:read", response_model=Page[ActivityRead])
-async def list_activities(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> object:
+async def list_activities(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> Response:
     """List activities. Errors: 422 for a wrong filter, order or cursor."""
-    items, next_cursor, total = await queries.list_activities(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(ActivityRead, await queries.list_activities(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "/search", name="search", scope="activities:read", response_model=Page[ActivityRead])
-async def search_activities(session: SessionDep, caller: CallerDep, query: ListQuery) -> object:
+async def search_activities(session: SessionDep, caller: CallerDep, query: ListQuery) -> Response:
     """The list, with the filter in the body. Errors: 422."""
-    items, next_cursor, total = await queries.list_activities(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(ActivityRead, await queries.list_activities(session, query, me=caller.user_id))
 
 
 @router.operation("GET", "/schedule", name="schedule", scope="activities:read", response_model=Page[ActivityRead])
-async def list_schedule(session: SessionDep, caller: CallerDep, query: Annotated[ScheduleQuery, Query()]) -> object:
+async def list_schedule(session: SessionDep, caller: CallerDep, query: Annotated[ScheduleQuery, Query()]) -> Response:
     """An owner's open work that touches a window of time, soonest first. Errors: 422."""
-    items, next_cursor, total = await queries.list_schedule(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(ActivityRead, await queries.list_schedule(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "", name="create", scope="activities:write", response_model=ActivityRead, status_code=201)

@@ -17,7 +17,7 @@ from services import references
 from services.database import context_of, now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered, unarchived
 
 from .models import Assignee, AssignmentRule, AssignmentTurn
 from .rules import Standing
@@ -57,13 +57,9 @@ async def get_rule(session: AsyncSession, rule_id: UUID, *, lock: bool = False) 
     return rule
 
 
-async def list_rules(
-    session: AsyncSession, query: ListQuery, *, me: UUID | None
-) -> tuple[Sequence[AssignmentRule], str | None, int | None]:
+async def list_rules(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the rules that are not archived."""
-    statement = filtered(
-        select(AssignmentRule).where(AssignmentRule.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session))
-    )
+    statement = filtered(unarchived(AssignmentRule), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=AssignmentRule.id, orders=ORDERS, default="order")
 
 

@@ -1,16 +1,14 @@
 """Reading leads."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered, unarchived
 
 from .models import Lead
 
@@ -47,7 +45,7 @@ async def get_lead(session: AsyncSession, lead_id: UUID, *, lock: bool = False) 
     return lead
 
 
-async def list_leads(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[Lead], str | None, int | None]:
+async def list_leads(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the leads that are not archived."""
-    statement = filtered(select(Lead).where(Lead.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(unarchived(Lead), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Lead.id, orders=ORDERS, default="-created_at")

@@ -7,7 +7,7 @@ from fastapi import Query, Response
 
 from pipeline_svc.orders.schemas import Moment
 from services.batch import BatchAnswer, BatchRequest, run_batch
-from services.paging import ListQuery, Page
+from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
 
@@ -19,17 +19,15 @@ router = Router("leads", prefix="/v1/leads")
 
 
 @router.operation("GET", "", name="list", scope="leads:read", response_model=Page[LeadRead])
-async def list_leads(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> object:
+async def list_leads(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> Response:
     """List leads. Errors: 422 for a wrong filter, order or cursor."""
-    items, next_cursor, total = await queries.list_leads(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(LeadRead, await queries.list_leads(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "/search", name="search", scope="leads:read", response_model=Page[LeadRead])
-async def search_leads(session: SessionDep, caller: CallerDep, query: ListQuery) -> object:
+async def search_leads(session: SessionDep, caller: CallerDep, query: ListQuery) -> Response:
     """The list, with the filter in the body. Errors: 422."""
-    items, next_cursor, total = await queries.list_leads(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(LeadRead, await queries.list_leads(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "", name="create", scope="leads:write", response_model=LeadRead, status_code=201)

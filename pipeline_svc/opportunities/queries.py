@@ -1,6 +1,6 @@
 """Reading opportunities, and the stages that they went through."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.database import now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered, unarchived
 from services.tenants import get_tenant
 
 from .models import Opportunity, StageEntry
@@ -74,14 +74,12 @@ async def lock_opportunities(session: AsyncSession, ids: Collection[UUID]) -> di
     return {row["id"]: dict(row) for row in found.mappings()}
 
 
-async def list_opportunities(
-    session: AsyncSession, query: ListQuery, *, me: UUID | None
-) -> tuple[Sequence[Opportunity], str | None, int | None]:
+async def list_opportunities(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the opportunities that are not archived; dates in the filter are those of the tenant's zone."""
     at = now(session)
     if query.filter:
         at = at.astimezone(ZoneInfo((await get_tenant(session)).time_zone))
-    statement = filtered(select(Opportunity).where(Opportunity.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, at))
+    statement = filtered(unarchived(Opportunity), query, FIELDS, bindings=Bindings(me, at))
     return await fetch_page(session, statement, query, id_column=Opportunity.id, orders=ORDERS, default="-created_at")
 
 

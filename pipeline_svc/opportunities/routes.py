@@ -7,7 +7,7 @@ from fastapi import Query, Response
 
 from pipeline_svc.assignment import runs
 from services.batch import BatchAnswer, BatchRequest, run_batch
-from services.paging import ListQuery, Page
+from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
 
@@ -32,17 +32,15 @@ router = Router("opportunities", prefix="/v1/opportunities")
 
 
 @router.operation("GET", "", name="list", scope="opportunities:read", response_model=Page[OpportunityRead])
-async def list_opportunities(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> object:
+async def list_opportunities(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> Response:
     """List opportunities. Errors: 422 for a wrong filter, order or cursor."""
-    items, next_cursor, total = await queries.list_opportunities(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(OpportunityRead, await queries.list_opportunities(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "/search", name="search", scope="opportunities:read", response_model=Page[OpportunityRead])
-async def search_opportunities(session: SessionDep, caller: CallerDep, query: ListQuery) -> object:
+async def search_opportunities(session: SessionDep, caller: CallerDep, query: ListQuery) -> Response:
     """The list, with the filter in the body. Errors: 422."""
-    items, next_cursor, total = await queries.list_opportunities(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(OpportunityRead, await queries.list_opportunities(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "", name="create", scope="opportunities:write", response_model=OpportunityRead, status_code=201)

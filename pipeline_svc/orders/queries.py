@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.database import now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered, unarchived
 from services.tenants import get_tenant
 
 from . import models
@@ -51,12 +51,12 @@ async def get_order(session: AsyncSession, order_id: UUID, *, lock: bool = False
     return order
 
 
-async def list_orders(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[models.Order], str | None, int | None]:
+async def list_orders(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the orders that are not archived; dates in the filter are those of the tenant's zone."""
     at = now(session)
     if query.filter:
         at = at.astimezone(ZoneInfo((await get_tenant(session)).time_zone))
-    statement = filtered(select(models.Order).where(models.Order.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, at))
+    statement = filtered(unarchived(models.Order), query, FIELDS, bindings=Bindings(me, at))
     return await fetch_page(session, statement, query, id_column=models.Order.id, orders=ORDERS, default="-created_at")
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.database import now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered, unarchived
 
 from .models import Pipeline
 
@@ -47,7 +47,7 @@ async def find_active_pipelines(session: AsyncSession) -> Sequence[Pipeline]:
     return (await session.scalars(select(Pipeline).where(*wanted).order_by(Pipeline.id))).all()
 
 
-async def list_pipelines(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[Pipeline], str | None, int | None]:
+async def list_pipelines(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the pipelines that are not archived."""
-    statement = filtered(select(Pipeline).where(Pipeline.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(unarchived(Pipeline), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Pipeline.id, orders=ORDERS, default="-created_at")

@@ -1,16 +1,14 @@
 """Reading products."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered, unarchived
 
 from .models import Product
 
@@ -42,7 +40,7 @@ async def get_product(session: AsyncSession, product_id: UUID, *, lock: bool = F
     return product
 
 
-async def list_products(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[Product], str | None, int | None]:
+async def list_products(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the products that are not archived."""
-    statement = filtered(select(Product).where(Product.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(unarchived(Product), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Product.id, orders=ORDERS, default="-created_at")

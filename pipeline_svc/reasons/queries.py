@@ -1,6 +1,6 @@
 """Reading reasons."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.database import now
 from services.errors import NotFound, invalid_field
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered, unarchived
 
 from .models import Reason
 from .rules import check_can_choose
@@ -33,9 +33,9 @@ async def get_reason(session: AsyncSession, reason_id: UUID, *, lock: bool = Fal
     return reason
 
 
-async def list_reasons(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[Reason], str | None, int | None]:
+async def list_reasons(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the reasons that are not archived."""
-    statement = filtered(select(Reason).where(Reason.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(unarchived(Reason), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Reason.id, orders=ORDERS, default="-created_at")
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query, Response
 
 from services.batch import BatchAnswer, BatchRequest, run_batch
-from services.paging import ListQuery, Page
+from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
 
@@ -18,17 +18,15 @@ router = Router("reasons", prefix="/v1/reasons")
 
 
 @router.operation("GET", "", name="list", scope="reasons:read", response_model=Page[ReasonRead])
-async def list_reasons(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> object:
+async def list_reasons(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> Response:
     """List reasons. Errors: 422 for a wrong filter, order or cursor."""
-    items, next_cursor, total = await queries.list_reasons(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(ReasonRead, await queries.list_reasons(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "/search", name="search", scope="reasons:read", response_model=Page[ReasonRead])
-async def search_reasons(session: SessionDep, caller: CallerDep, query: ListQuery) -> object:
+async def search_reasons(session: SessionDep, caller: CallerDep, query: ListQuery) -> Response:
     """The list, with the filter in the body. Errors: 422."""
-    items, next_cursor, total = await queries.list_reasons(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(ReasonRead, await queries.list_reasons(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "", name="create", scope="reasons:write", response_model=ReasonRead, status_code=201)

@@ -15,6 +15,13 @@ Column: TypeAlias = ColumnElement[Any] | InstrumentedAttribute[Any]
 """A column of a table, an attribute of a mapped class, or an expression over them."""
 
 
+def table_column(column: Any) -> Any:
+    """The column of the table behind an attribute of a class, or what else was given: a statement over columns costs less than one over
+    classes.
+    """
+    return column.property.columns[0] if isinstance(column, InstrumentedAttribute) else column
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One field of a noun that filters may name: its kind, and its column where the records lie in a table.
@@ -36,6 +43,9 @@ class Field:
 
     kind: Kind
     column: Column | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "column", table_column(self.column))
 
 
 FilterFields: TypeAlias = Mapping[str, Field]

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, func, literal_column, select
+from sqlalchemy import Boolean, Row, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import ListQuery, Order, fetch_page, filtered, unarchived
 from tickets_svc.tickets.models import Ticket
 
 from . import rules
@@ -48,12 +49,12 @@ async def get_calling_agent(session: AsyncSession, user_id: UUID | None) -> Agen
 
 async def list_agents(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[AgentRead], str | None, int | None]:
     """A page of the agents that are not archived."""
-    statement = filtered(select(Agent).where(Agent.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(unarchived(Agent), query, FIELDS, bindings=Bindings(me, now(session)))
     agents, next_cursor, total = await fetch_page(session, statement, query, id_column=Agent.id, orders=ORDERS, default="-created_at")
     return await show_agents(session, agents), next_cursor, total
 
 
-async def show_agents(session: AsyncSession, agents: Sequence[Agent]) -> list[AgentRead]:
+async def show_agents(session: AsyncSession, agents: Sequence[Agent | Row[Any]]) -> list[AgentRead]:
     """The agents as they are shown, with their presence."""
     rows = await session.scalars(select(AgentPresence).where(AgentPresence.agent_id.in_([agent.id for agent in agents])))
     found = {row.agent_id: {"presence": row.presence, "presence_since": row.since} for row in rows}

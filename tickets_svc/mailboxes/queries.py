@@ -1,16 +1,14 @@
 """Reading mailboxes."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered, unarchived
 
 from .models import Mailbox
 
@@ -37,7 +35,7 @@ async def get_mailbox(session: AsyncSession, mailbox_id: UUID, *, lock: bool = F
     return mailbox
 
 
-async def list_mailboxes(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[Mailbox], str | None, int | None]:
+async def list_mailboxes(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the mailboxes that are not archived."""
-    statement = filtered(select(Mailbox).where(Mailbox.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(unarchived(Mailbox), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Mailbox.id, orders=ORDERS, default="name")

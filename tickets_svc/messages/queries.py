@@ -1,6 +1,5 @@
 """Reading messages."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -9,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import now
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered
 from tickets_svc.mailboxes.queries import get_mailbox
 from tickets_svc.tickets.queries import get_ticket
 
@@ -30,21 +29,18 @@ FIELDS: FilterFields = {
 ORDERS = {"happened_at": Order(Message.happened_at, datetime), "created_at": Order(Message.created_at, datetime)}
 
 
-async def list_messages(
-    session: AsyncSession, ticket_id: UUID, query: ListQuery, *, me: UUID | None
-) -> tuple[Sequence[Message], str | None, int | None]:
+async def list_messages(session: AsyncSession, ticket_id: UUID, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of what was said under a ticket. Raises NotFound."""
     await get_ticket(session, ticket_id)
-    statement = filtered(select(Message).where(Message.ticket_id == ticket_id), query, FIELDS, bindings=Bindings(me, now(session)))
+    said = select(Message.__table__).where(Message.ticket_id == ticket_id)
+    statement = filtered(said, query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Message.id, orders=ORDERS, default="happened_at")
 
 
-async def list_received(
-    session: AsyncSession, mailbox_id: UUID, query: ListQuery, *, me: UUID | None
-) -> tuple[Sequence[Message], str | None, int | None]:
+async def list_received(session: AsyncSession, mailbox_id: UUID, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of what came in through a mailbox. Raises NotFound."""
     await get_mailbox(session, mailbox_id)
-    came_in = select(Message).where(Message.mailbox_id == mailbox_id, Message.direction == "in")
+    came_in = select(Message.__table__).where(Message.mailbox_id == mailbox_id, Message.direction == "in")
     statement = filtered(came_in, query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Message.id, orders=ORDERS, default="-happened_at")
 

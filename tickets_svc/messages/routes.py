@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Body, Query, Request, Response
 
-from services.paging import ListQuery, Page
+from services.paging import ListQuery, Page, page_of
 from services.preconditions import stamp
 from services.routing import CallerDep, Router, SessionDep
 
@@ -18,10 +18,9 @@ mail_router = Router("mailboxes", prefix="/v1/mailboxes")
 
 
 @router.operation("GET", "/{ticket_id}/messages", name="list", scope="tickets:read", response_model=Page[MessageRead])
-async def list_messages(session: SessionDep, caller: CallerDep, ticket_id: UUID, query: Annotated[ListQuery, Query()]) -> object:
+async def list_messages(session: SessionDep, caller: CallerDep, ticket_id: UUID, query: Annotated[ListQuery, Query()]) -> Response:
     """List what was said under a ticket. Errors: 404, 422 for a wrong filter, order or cursor."""
-    items, next_cursor, total = await queries.list_messages(session, ticket_id, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(MessageRead, await queries.list_messages(session, ticket_id, query, me=caller.user_id))
 
 
 @router.operation("POST", "/{ticket_id}/messages", name="create", scope="tickets:write", response_model=MessageRead, status_code=201)
@@ -43,10 +42,9 @@ async def receive_mail(
 
 
 @mail_router.operation("GET", "/{mailbox_id}/messages", name="messages", scope="mailboxes:read", response_model=Page[MessageRead])
-async def list_received(session: SessionDep, caller: CallerDep, mailbox_id: UUID, query: Annotated[ListQuery, Query()]) -> object:
+async def list_received(session: SessionDep, caller: CallerDep, mailbox_id: UUID, query: Annotated[ListQuery, Query()]) -> Response:
     """List what came in through a mailbox: `status = "held"` is what waits for somebody to decide. Errors: 404, 422."""
-    items, next_cursor, total = await queries.list_received(session, mailbox_id, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(MessageRead, await queries.list_received(session, mailbox_id, query, me=caller.user_id))
 
 
 @mail_router.operation(

@@ -1,6 +1,6 @@
 """Reading queues, and the case that comes next in one."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.database import now
 from services.errors import NotFound, invalid_field
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered, unarchived
 from services.references import ContactReference
 from tickets_svc.tickets.models import Ticket
 from tickets_svc.tickets.queries import is_waiting
@@ -45,9 +45,9 @@ async def get_queue(session: AsyncSession, queue_id: UUID, *, lock: bool = False
     return queue
 
 
-async def list_queues(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[Queue], str | None, int | None]:
+async def list_queues(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the queues that are not archived."""
-    statement = filtered(select(Queue).where(Queue.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(unarchived(Queue), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Queue.id, orders=ORDERS, default="name")
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query, Response
 
 from services.batch import BatchAnswer, BatchRequest, run_batch
-from services.paging import ListQuery, Page
+from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
 from tickets_svc.tickets.models import Ticket
@@ -20,17 +20,15 @@ router = Router("queues", prefix="/v1/queues")
 
 
 @router.operation("GET", "", name="list", scope="queues:read", response_model=Page[QueueRead])
-async def list_queues(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> object:
+async def list_queues(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> Response:
     """List queues. Errors: 422 for a wrong filter, order or cursor."""
-    items, next_cursor, total = await queries.list_queues(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(QueueRead, await queries.list_queues(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "/search", name="search", scope="queues:read", response_model=Page[QueueRead])
-async def search_queues(session: SessionDep, caller: CallerDep, query: ListQuery) -> object:
+async def search_queues(session: SessionDep, caller: CallerDep, query: ListQuery) -> Response:
     """The list, with the filter in the body. Errors: 422."""
-    items, next_cursor, total = await queries.list_queues(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(QueueRead, await queries.list_queues(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "", name="create", scope="queues:write", response_model=QueueRead, status_code=201)

@@ -12,7 +12,7 @@ from services import references
 from services.database import now
 from services.errors import NotFound, invalid_field
 from services.filters import Bindings, Field, FilterError, FilterFields, Predicate, compile_predicate, parse_filter
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered, unarchived
 from services.references import ContactReference, as_record, find_consents, find_references
 from tickets_svc.agents.models import Agent, AgentPresence
 from tickets_svc.tickets import queries as tickets
@@ -48,11 +48,9 @@ async def get_routing_rule(session: AsyncSession, rule_id: UUID, *, lock: bool =
     return rule
 
 
-async def list_routing_rules(
-    session: AsyncSession, query: ListQuery, *, me: UUID | None
-) -> tuple[Sequence[RoutingRule], str | None, int | None]:
+async def list_routing_rules(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the rules that are not archived."""
-    statement = filtered(select(RoutingRule).where(RoutingRule.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(unarchived(RoutingRule), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=RoutingRule.id, orders=ORDERS, default="position")
 
 

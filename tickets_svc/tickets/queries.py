@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Boolean, ColumnElement, literal_column, select
+from sqlalchemy import Boolean, ColumnElement, literal_column
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered, unarchived
 
 from .models import Ticket
 
@@ -61,9 +61,9 @@ async def get_ticket(session: AsyncSession, ticket_id: UUID, *, lock: bool = Fal
     return ticket
 
 
-async def list_tickets(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[Ticket], str | None, int | None]:
+async def list_tickets(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the tickets that are not archived."""
-    statement = filtered(select(Ticket).where(Ticket.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(unarchived(Ticket), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Ticket.id, orders=ORDERS, default="-created_at")
 
 

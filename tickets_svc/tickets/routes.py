@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query, Response
 
 from services.batch import BatchAnswer, BatchRequest, run_batch
-from services.paging import ListQuery, Page
+from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
 from tickets_svc.routing import running as routing
@@ -19,17 +19,15 @@ router = Router("tickets", prefix="/v1/tickets")
 
 
 @router.operation("GET", "", name="list", scope="tickets:read", response_model=Page[TicketRead])
-async def list_tickets(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> object:
+async def list_tickets(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> Response:
     """List tickets. Errors: 422 for a wrong filter, order or cursor."""
-    items, next_cursor, total = await queries.list_tickets(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(TicketRead, await queries.list_tickets(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "/search", name="search", scope="tickets:read", response_model=Page[TicketRead])
-async def search_tickets(session: SessionDep, caller: CallerDep, query: ListQuery) -> object:
+async def search_tickets(session: SessionDep, caller: CallerDep, query: ListQuery) -> Response:
     """The list, with the filter in the body. Errors: 422."""
-    items, next_cursor, total = await queries.list_tickets(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(TicketRead, await queries.list_tickets(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "", name="create", scope="tickets:write", response_model=TicketRead, status_code=201)

@@ -1,16 +1,14 @@
 """Reading things."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
-from services.paging import ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, fetch_page, filtered, unarchived
 
 from .models import Thing
 
@@ -32,7 +30,7 @@ async def get_thing(session: AsyncSession, thing_id: UUID, *, lock: bool = False
     return thing
 
 
-async def list_things(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[Thing], str | None, int | None]:
+async def list_things(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the things that are not archived."""
-    statement = filtered(select(Thing).where(Thing.archived_at.is_(None)), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(unarchived(Thing), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Thing.id, orders=ORDERS, default="-created_at")

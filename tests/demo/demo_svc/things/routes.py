@@ -8,7 +8,7 @@ from pydantic import Field
 
 from services.batch import BatchAnswer, BatchRequest, BatchVerbs, run_batch
 from services.contracts import Amount
-from services.paging import ListQuery, Page
+from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
 from services.wire import Input
@@ -27,17 +27,15 @@ class Use(Input):
 
 
 @router.operation("GET", "", name="list", scope="things:read", response_model=Page[ThingRead])
-async def list_things(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> object:
+async def list_things(session: SessionDep, caller: CallerDep, query: Annotated[ListQuery, Query()]) -> Response:
     """List things. Errors: 422 for a wrong filter, order or cursor."""
-    items, next_cursor, total = await queries.list_things(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(ThingRead, await queries.list_things(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "/search", name="search", scope="things:read", response_model=Page[ThingRead])
-async def search_things(session: SessionDep, caller: CallerDep, query: ListQuery) -> object:
+async def search_things(session: SessionDep, caller: CallerDep, query: ListQuery) -> Response:
     """The list, with the filter in the body. Errors: 422."""
-    items, next_cursor, total = await queries.list_things(session, query, me=caller.user_id)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return page_of(ThingRead, await queries.list_things(session, query, me=caller.user_id))
 
 
 @router.operation("POST", "", name="create", scope="things:write", response_model=ThingRead, status_code=201)

@@ -1,0 +1,80 @@
+"""Rows as their schema writes them, without looking again at what the database guarantees; a test holds both for every list."""
+
+import types
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from functools import cache
+from operator import itemgetter
+from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, TypeAdapter
+from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
+
+Write: TypeAlias = Callable[[Any], Any]
+AS_IT_IS = (str, int, bool, UUID, date, dict[str, str])
+AS_IT_IS_IN_A_COLUMN = (datetime, AwareDatetime, float)
+"""Inside JSON an instant is text and a float may look like an integer: pydantic reads and writes them anew."""
+
+
+@cache
+def row_writer(schema: type[BaseModel], columns: tuple[str, ...]) -> Callable[[Sequence[Any]], dict[str, Any]]:
+    """What makes a row with `columns` into the object that `schema` shows, of values that `encoding.encode` takes.
+
+    The schema has two fields or more, all of them columns, and it computes and converts nothing. Raises ValueError for what is no column.
+    """
+    names = tuple(schema.model_fields)
+    take = itemgetter(*(columns.index(name) for name in names))
+    writes = [(name, write) for name, field in schema.model_fields.items() if (write := _write_of(field, in_json=False)) is not None]
+
+    def write_row(row: Sequence[Any]) -> dict[str, Any]:
+        found = dict(zip(names, take(row), strict=True))
+        for name, write in writes:
+            if found[name] is not None:
+                found[name] = write(found[name])
+        return found
+
+    return write_row
+
+
+def _write_of(field: FieldInfo, *, in_json: bool) -> Write | None:
+    return _writer(field.annotation, field.metadata, in_json=in_json)
+
+
+def _writer(annotation: Any, metadata: Sequence[Any], *, in_json: bool) -> Write | None:
+    """How a value of a type is written; None: as it is."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _writer(arguments[0], (*arguments[1:], *metadata), in_json=in_json)
+    if origin in (Union, types.UnionType) and len(arguments) == 2 and types.NoneType in arguments:
+        (present,) = (each for each in arguments if each is not types.NoneType)
+        return _writer(present, metadata, in_json=in_json)
+    if origin is Literal or annotation in AS_IT_IS or (annotation in AS_IT_IS_IN_A_COLUMN and not in_json):
+        return None
+    if origin is list:
+        return _list_writer(_writer(arguments[0], (), in_json=True))
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return _model_writer(annotation)
+    adapter: TypeAdapter[Any] = TypeAdapter(Annotated[annotation, *metadata] if metadata else annotation)
+    return lambda value: adapter.dump_python(adapter.validate_python(value), mode="json")
+
+
+def _list_writer(write: Write | None) -> Write | None:
+    return None if write is None else lambda values: [write(value) for value in values]
+
+
+def _model_writer(model: type[BaseModel]) -> Write:
+    """An object in the order of its schema, with what was added to that since it was stored."""
+    fields = [(name, _write_of(field, in_json=True)) for name, field in model.model_fields.items()]
+    defaults = {
+        name: to_jsonable_python(field.get_default(call_default_factory=True))
+        for name, field in model.model_fields.items()
+        if not field.is_required()
+    }
+
+    def write_object(value: dict[str, Any]) -> dict[str, Any]:
+        full = {**defaults, **value}
+        return {name: full[name] if write is None or full[name] is None else write(full[name]) for name, write in fields}
+
+    return write_object
