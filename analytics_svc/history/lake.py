@@ -102,6 +102,7 @@ def forget(folder: Path) -> None:
     shutil.rmtree(forgotten, ignore_errors=True)
     if log.exists():
         log.rename(forgotten)
+    reach("rebuild.table_hidden")
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -11,11 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from analytics_svc.settings import history_folder
-from services import up
+from services import failpoints, up
 from services.settings import Settings
 
 rebuild = typer.Typer(help="What analytics derives, anew: customers, facts.", no_args_is_help=True)
 console = Console()
+FAIL_POINTS = ("rebuild.emptied", "rebuild.part_written", "rebuild.table_hidden", "rebuild.before_commit", "rebuild.after_commit")
+"""Where a test may have a rebuild die; `part_written` and `table_hidden` are of facts alone."""
 Found = TypeVar("Found")
 
 
@@ -66,6 +68,7 @@ def _timed(run: Callable[[Settings], Coroutine[Any, Any, Found]]) -> tuple[Found
     except up.NotRunning as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
+    failpoints.arm(settings.fail_points, seed=settings.fail_seed, known=FAIL_POINTS)
     begun = time.monotonic()
     found = asyncio.run(run(settings))
     return found, f"in {time.monotonic() - begun:.1f} s"

@@ -17,6 +17,7 @@ from analytics_svc.customers.operations import LOCK_SPACE
 from analytics_svc.history import purchases
 from analytics_svc.history.flushing import Connection, bound
 from analytics_svc.history.reading import engine, history_of, kept, rows
+from services.failpoints import reach
 from services.money import MOST_MINOR
 from services.settings import Settings, plain_url
 
@@ -47,12 +48,15 @@ async def rebuild_customers(settings: Settings, folder: Path, show: Callable[[Re
     While a tenant's are worked out its events wait, as they do for one another (`customers.operations.recompute_customers`).
     """
     done = Rebuilt()
-    connection = await asyncpg.connect(plain_url(settings.database("analytics")), server_settings={"jit": "off"})
+    named = {"application_name": "mitra rebuild customers", "jit": "off"}
+    connection = await asyncpg.connect(plain_url(settings.database("analytics")), server_settings=named)
     try:
         tenants = await connection.fetch("SELECT id, currency FROM tenant ORDER BY id")
         for tenant in tenants:
             async with bound(connection, tenant["id"]):
                 await _rebuild(connection, folder, tenant["id"], tenant["currency"], done)
+                reach("rebuild.before_commit")
+            reach("rebuild.after_commit")
             done.tenants += 1
             show(done, len(tenants))
     finally:
@@ -73,6 +77,7 @@ async def _rebuild(connection: Connection, folder: Path, tenant_id: UUID, curren
     await connection.copy_to_table("rebuilt", source=copied, columns=COLUMNS, format="csv")
     done.changed += await connection.fetchval(CHANGED)
     await connection.execute("DELETE FROM customer_stats")
+    reach("rebuild.emptied")
     await connection.execute(WRITE, tenant_id)
     done.customers += found.num_rows
     done.facts += rows(duckdb, orders.agg(facts=orders.count())).column("facts")[0].as_py()

@@ -22,6 +22,7 @@ from services.bus.opening import open_bus
 from services.deliveries import Delivery
 from services.encoding import encode
 from services.envelope import UndecodableEvent
+from services.failpoints import reach
 from services.settings import Settings, plain_url
 
 AT_ONCE = 5_000
@@ -76,11 +77,14 @@ async def rebuild_facts(settings: Settings, folder: Path, show: Callable[[Replay
             for tenant in await connection.fetch("SELECT id FROM tenant ORDER BY id"):
                 await connection.execute(SET_TENANT, str(tenant["id"]))
                 await connection.execute("DELETE FROM fact")
+            reach("rebuild.emptied")
             await connection.execute(STAGE)
             done = Replayed(total=sum(ends.values()))
             async with aclosing(_ahead(_read(bus, ends))) as parts:
                 await _replay(connection, parts, parked, done, show)
             lake.forget(folder)
+            reach("rebuild.before_commit")
+        reach("rebuild.after_commit")
     finally:
         await connection.close()
     return done
@@ -181,4 +185,5 @@ async def _write(connection: Connection, rows: list[Row]) -> int:
         await connection.execute(SET_TENANT, str(tenant_id))
         written += int((await connection.execute(ADD, tenant_id)).rpartition(" ")[2])
     await connection.execute("TRUNCATE replayed")
+    reach("rebuild.part_written")
     return written
