@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import psutil
 
+from bench.samples import cpu_seconds
 from services.identifiers import new_id
 from tests.journeys.company import Company, fresh_folder, started
 
@@ -46,19 +47,14 @@ def _idle(company: Company) -> list[dict[str, Any]]:
     """
     top = psutil.Process(company.process.pid)
     time.sleep(5.0)
-    before = _cpu_seconds(top)
+    before = cpu_seconds(top)
     time.sleep(IDLE_SECONDS)
-    share = 100 * (_cpu_seconds(top) - before) / IDLE_SECONDS
+    share = 100 * (cpu_seconds(top) - before) / IDLE_SECONDS
     memory = sum(process.memory_full_info().pss for process in (top, *top.children(recursive=True))) / 2**20
     return [
         {"what": "idle `mitra up`, % of a core", "measured": share, "bar": "≤ 5", "holds": share <= 5},
         {"what": "idle `mitra up`, MB PSS in all", "measured": memory, "bar": "≤ 600", "holds": memory <= 600},
     ]
-
-
-def _cpu_seconds(top: psutil.Process) -> float:
-    """What `top` and those below it have computed so far, those that have ended included."""
-    return float(sum(sum(process.cpu_times()[:4]) for process in (top, *top.children(recursive=True))))
 
 
 if __name__ == "__main__":

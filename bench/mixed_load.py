@@ -22,7 +22,7 @@ STAGES = [
 WORDING = {"language": "en", "text": "May we write to you?"}
 PURPOSE = {"key": "news", "name": "News", "channels": ["email"], "wordings": [WORDING]}
 PROOF = {"kind": "statement", "at": "2026-01-15T10:00:00Z"}
-REMEMBERED, READERS, PAST_CUSTOMERS, DEEP_PAGES = 300, 40, 150, 20
+REMEMBERED, FRESH, READERS, PAST_CUSTOMERS, DEEP_PAGES = 300, 20, 40, 150, 20
 MOST_AT_ONCE = 40
 Step = Callable[[], Awaitable[None]]
 
@@ -151,7 +151,8 @@ class Load:
         return {"contact_id": contact_id, "currency": "USD", "status": "placed", "lines": [line]}
 
     def _somebody(self) -> str:
-        return self._dice.choice(self._contacts)
+        """A contact of whom every service has heard by now."""
+        return self._contacts[self._dice.randrange(len(self._contacts) - FRESH)]
 
     async def _contact(self) -> None:
         number = self._dice.getrandbits(40)

@@ -26,12 +26,15 @@ SELECT (SELECT extract(epoch FROM clock_timestamp() - (event::json ->> 'recorded
 
 @dataclass
 class Samples:
-    """Megabytes of each part, at the seconds that they were seen; the ages of the oldest outbox rows; how many events were parked."""
+    """Megabytes of each part, at the seconds that they were seen; the ages of the oldest outbox rows; how many events were parked;
+    how many cores others took all the while.
+    """
 
     seconds: list[float] = field(default_factory=list)
     megabytes: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     ages: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     most_parked: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    cores_of_others: float = 0.0
 
 
 class Observer:
@@ -95,3 +98,8 @@ def _megabytes_of(pid: int) -> dict[str, float]:
     """What the system says of a process's memory, by the name of the line."""
     lines = (line.split() for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
     return {name.removesuffix(":"): int(kilobytes) / 1024 for name, kilobytes, *_ in lines}
+
+
+def cpu_seconds(top: psutil.Process) -> float:
+    """What `top` and those below it have computed so far, those that have ended included."""
+    return float(sum(sum(process.cpu_times()[:4]) for process in (top, *top.children(recursive=True))))

@@ -11,9 +11,10 @@ from typing import Any
 
 import httpx
 import numpy as np
+import psutil
 
 from bench.mixed_load import Load
-from bench.samples import CHILDREN, SHARED, Observer, Samples
+from bench.samples import CHILDREN, SHARED, Observer, Samples, cpu_seconds
 from bench.slopes import growth_percent
 from tests.chaos.mailing import mail_server
 from tests.journeys.company import Company, fresh_folder, started
@@ -48,7 +49,7 @@ async def _under_load(company: Company, seconds: float) -> tuple[Load, Observer]
     async with httpx.AsyncClient(base_url=company.url, headers=headers, timeout=30.0) as client:
         load = Load(client, seed=20261122)
         await load.found()
-        began = time.monotonic()
+        began, busy, ours = time.monotonic(), _busy_seconds(), cpu_seconds(psutil.Process())
         beside = [
             load.listen(),
             _again(WEIGH_SECONDS, lambda: asyncio.to_thread(observer.weigh, time.monotonic() - began)),
@@ -64,6 +65,8 @@ async def _under_load(company: Company, seconds: float) -> tuple[Load, Observer]
         for ended in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(ended, Exception):
                 raise ended
+    others = _busy_seconds() - busy - (cpu_seconds(psutil.Process()) - ours)
+    observer.samples.cores_of_others = others / (time.monotonic() - began)
     await observer.close()
     return load, observer
 
@@ -76,13 +79,20 @@ async def _again(every: float, work: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(every)
 
 
+def _busy_seconds() -> float:
+    """What all processes of this machine have computed so far."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system + times.irq + times.softirq + times.steal)
+
+
 def _errors_in(printed: str) -> int:
     """How many lines of the log of all processes tell of an error."""
     return len(re.findall(r'"level": ?"(?:error|critical)"|Traceback', printed))
 
 
 def _verdict(load: Load, samples: Samples, errors: int, minutes: float) -> list[Row]:
-    return [*_memory(samples, minutes), *_tables(samples), *_door(load, errors, minutes)]
+    others = _row(f"cores of {psutil.cpu_count()} that others took meanwhile", samples.cores_of_others)
+    return [*_memory(samples, minutes), *_tables(samples), *_door(load, errors, minutes), others]
 
 
 def _memory(samples: Samples, minutes: float) -> list[Row]:

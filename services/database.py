@@ -89,6 +89,7 @@ class Database:
             url,
             pool_size=pool_size,
             max_overflow=0,
+            pool_use_lifo=True,  # the server caches plans for each connection: what is rarely needed stays cold and small
             json_serializer=lambda value: encode(value).decode(),
             json_deserializer=orjson.loads,
             connect_args={"async_creator_fn": _connect, "server_settings": {"application_name": application_name, "jit": "off"}},

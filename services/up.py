@@ -171,6 +171,7 @@ def environment(settings: Settings) -> dict[str, str]:
     for name in ("database_url", "owner_database_url", "bus_url", "services_path", "host", "log_level", "smtp_url", "public_url"):
         found[f"MITRA_{name.upper()}"] = str(getattr(settings, name))
     found["MITRA_FOLDER"] = str(Path(settings.folder).resolve())
+    found.setdefault("MALLOC_ARENA_MAX", "2")  # each thread that fits a model would else keep a heap of its own
     return found
 
 

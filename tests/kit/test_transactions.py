@@ -122,3 +122,15 @@ async def test_a_caller_that_hangs_up_leaves_nothing_half_done(
     things = await onlooker.fetchval("SELECT count(*) FROM thing")
     assert (things >= 1, await onlooker.fetchval("SELECT count(*) FROM outbox")) == (True, things)
     assert await onlooker.fetchval("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'") == 0
+
+
+async def test_the_connection_that_came_back_last_is_taken_next(mitra: Mitra) -> None:
+    """The server keeps plans and the catalogue for each connection: of many that a burst has opened, one suffices for what follows."""
+    engine = mitra.databases["contacts"].engine
+    async with engine.connect(), engine.connect(), engine.connect():
+        pass
+    used = set()
+    for _ in range(6):
+        async with engine.connect() as connection:
+            used.add(await connection.scalar(text("SELECT pg_backend_pid()")))
+    assert len(used) == 1

@@ -57,3 +57,10 @@ async def test_a_process_that_does_not_end_when_told_is_killed(monkeypatch: pyte
     company.processes["work"] = process
     company.stop()
     assert await process.wait() == -signal.SIGKILL
+
+
+def test_a_process_keeps_few_heaps_unless_somebody_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    assert up.environment(Settings())["MALLOC_ARENA_MAX"] == "2"
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "8")
+    assert up.environment(Settings())["MALLOC_ARENA_MAX"] == "8"
