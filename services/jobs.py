@@ -1,45 +1,25 @@
 """Jobs: long or late work as durable rows, claimed under an advisory lock, run as their tenant, readable over HTTP."""
 
-import asyncio
-import zlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from time import perf_counter
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-import structlog
 from fastapi import Response
-from sqlalchemy import ColumnElement, Index, case, func, select, text, update
+from sqlalchemy import Index, func, select, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services import strangers, tracing
-from services.cancellation import let_go_if_cancelled
-from services.clock import Clock, utc_now
-from services.database import Base, Context, Database, context_of, now
-from services.errors import NotFound, Refusal, WrongState
-from services.idempotency import forget_old_answers
+from services.clock import Clock
+from services.database import Base, Context, context_of, now
+from services.errors import NotFound, WrongState
 from services.identifiers import new_id
-from services.manifests import Manifest
-from services.metrics import JOB_BOUNDS, Timings
-from services.problems import problem_of
 from services.settings import Settings
-from services.tenants import Tenant
 from services.wire import Output
 
-log = structlog.get_logger()
-
-LOCK_SPACE = 7103
-MOST_ATTEMPTS = 5
-MOST_BREAKS = 20
-POLL_SECONDS = 1.0
-SCHEDULE_LOOK_SECONDS = 60.0
 NO_TENANT = UUID(int=0)
-REPLACED = ("status", "attempts", "cancel_requested", "actor", "correlation_id", "traceparent", "updated_at")
-"""What an ask that comes again replaces: the work is done once more, for whoever asked last."""
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 
@@ -73,10 +53,6 @@ class Job(Base):
     updated_at: Mapped[datetime]
 
 
-class ClaimLost(RuntimeError):
-    """The connection that held this job's lock is gone and another runner has taken the job: what was done here is undone."""
-
-
 class JobCancelled(Exception):
     """The job was asked to stop and does so between two steps."""
 
@@ -106,49 +82,14 @@ async def enqueue(
     """Ask for work in the running transaction; the same (kind, key) answers the job that is there already."""
     context = context_of(session)
     at = now(session)
-    row = _new_row(kind, key, at=at, run_at=run_at or at, context=context, arguments=arguments or {})
+    row = new_row(kind, key, at=at, run_at=run_at or at, context=context, arguments=arguments or {})
     await session.execute(insert(Job).values(row).on_conflict_do_nothing())
     found = await session.scalars(select(Job).where(Job.tenant_id == context.tenant_id, Job.kind == kind, Job.key == key))
     return found.one()
 
 
-async def arm(session: AsyncSession, kind: str, key: str, *, run_at: datetime | None = None) -> None:
-    """Have the work of (kind, key) done once more, at `run_at` or at once, whether it was done before or is being done just now.
-
-    Asks that come before it starts are one; the last of them says when, and for whom. Part of the running transaction.
-    """
-    await arm_many(session, kind, {key: run_at or now(session)})
-
-
-async def arm_many(session: AsyncSession, kind: str, run_at: Mapping[str, datetime]) -> None:
-    """`arm` for many keys, each with its time, in one statement (in the order of keys, so that two of them cannot lock each other out)."""
-    if not run_at:
-        return
-    at, context = now(session), context_of(session)
-    rows = [_new_row(kind, key, at=at, run_at=run_at[key], context=context, arguments={}) for key in sorted(run_at)]
-    statement = insert(Job).values(rows)
-    again = {name: statement.excluded[name] for name in ("run_at", *REPLACED)}
-    await session.execute(statement.on_conflict_do_update(index_elements=[Job.tenant_id, Job.kind, Job.key], set_=again))
-
-
-async def arm_by(session: AsyncSession, kind: str, key: str, *, due: datetime) -> None:
-    """Have the work of (kind, key) done at `due` at the latest; an earlier time that was asked for stays. Part of the transaction.
-
-    For work that finds by itself what is due: one timer stands for all of it, however many records there are. Where a run that is more
-    than a minute off (longer than a transaction lasts) comes early enough, nothing is written, so that writers do not wait for one another.
-    """
-    at, context = now(session), context_of(session)
-    mine = (Job.tenant_id == context.tenant_id, Job.kind == kind, Job.key == key, Job.status == "queued")
-    if await session.scalar(select(Job.id).where(*mine, Job.run_at <= due, Job.run_at > at + timedelta(minutes=1))):
-        return
-    statement = insert(Job).values(_new_row(kind, key, at=at, run_at=due, context=context, arguments={}))
-    again: dict[str, Any] = {name: statement.excluded[name] for name in REPLACED}
-    earliest = func.least(Job.run_at, statement.excluded.run_at)
-    again["run_at"] = case((Job.status == "queued", earliest), else_=statement.excluded.run_at)
-    await session.execute(statement.on_conflict_do_update(index_elements=[Job.tenant_id, Job.kind, Job.key], set_=again))
-
-
-def _new_row(kind: str, key: str, *, at: datetime, run_at: datetime, context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+def new_row(kind: str, key: str, *, at: datetime, run_at: datetime, context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The columns of work that is asked for `at` this moment, and waits until `run_at`."""
     return {
         "id": new_id(),
         "tenant_id": context.tenant_id,
@@ -167,189 +108,6 @@ def _new_row(kind: str, key: str, *, at: datetime, run_at: datetime, context: Co
         "created_at": at,
         "updated_at": at,
     }
-
-
-async def _forget_answers(session: AsyncSession, _work: Work) -> None:
-    """Delete the idempotency answers of every tenant that nobody may ask for any more."""
-    await forget_old_answers(session, list(await session.scalars(select(Tenant.id))))
-
-
-KIT_JOBS: dict[str, JobHandler] = {"forget_answers": _forget_answers}
-KIT_SCHEDULES = {"forget_answers": 3600.0}
-
-
-class JobRunner:
-    """Runs the due jobs of one service, one at a time. A job is claimed by a session advisory lock, so the jobs of a worker that
-    died are free at once; its effect and its completion are one transaction, so a job that was killed leaves nothing and runs again.
-    """
-
-    def __init__(self, manifest: Manifest, database: Database, settings: Settings, *, clock: Clock = utc_now) -> None:
-        self._service = manifest.name
-        self._handlers: dict[str, JobHandler] = {**KIT_JOBS, **manifest.jobs}
-        self._schedules: dict[str, float] = {**KIT_SCHEDULES, **manifest.schedules}
-        if strangers.knows_contacts(manifest):
-            self._handlers["count_strangers"], self._schedules["count_strangers"] = strangers.count, strangers.EVERY_SECONDS
-        self._actor = f"system:{manifest.package}"
-        self._database = database
-        self._settings = settings
-        self._clock = clock
-        self.timings = Timings(JOB_BOUNDS)
-
-    async def run(self) -> None:
-        """Run due jobs until cancelled; a lost connection is made anew."""
-        while True:
-            try:
-                await self.ensure_schedules()
-                await self._run_due()
-            except Exception as error:
-                let_go_if_cancelled()
-                log.error("job_runner_failed", service=self._service, error_type=type(error).__name__)
-                await asyncio.sleep(1.0)
-
-    async def _run_due(self) -> None:
-        """Run due jobs for a while: then it is time to look at the schedules again."""
-        until = asyncio.get_running_loop().time() + SCHEDULE_LOOK_SECONDS
-        async with self._database.engine.connect() as connection:
-            await connection.execution_options(isolation_level="AUTOCOMMIT")  # a look is one round trip; the lock is the session's
-            while asyncio.get_running_loop().time() < until:
-                let_go_if_cancelled()
-                if not await self.step(connection):
-                    await asyncio.sleep(POLL_SECONDS)
-
-    async def ensure_schedules(self) -> None:
-        """Make the row of each recurring schedule (it belongs to no tenant). One that is further off than its period, because a clock
-        that ran ahead was put right, is brought back.
-        """
-        context = Context(NO_TENANT, self._actor, "schedule")
-        async with self._database.session() as session:
-            for kind, seconds in self._schedules.items():
-                at = self._clock()
-                latest = at + timedelta(seconds=seconds)
-                statement = insert(Job).values(_new_row(kind, "schedule", at=at, run_at=at, context=context, arguments={}))
-                keys = [Job.tenant_id, Job.kind, Job.key]
-                await session.execute(
-                    statement.on_conflict_do_update(index_elements=keys, set_={"run_at": latest}, where=Job.run_at > latest)
-                )
-            await session.commit()
-
-    async def step(self, connection: AsyncConnection) -> bool:
-        """Run one due job, holding its lock on `connection`; answers whether there was one."""
-        due = await connection.execute(
-            select(Job.id)
-            .where(Job.status.in_(("queued", "running")), Job.run_at <= self._clock(), Job.kind.in_(list(self._handlers)))
-            .order_by(Job.run_at)
-            .limit(20)
-        )
-        candidates = list(due.scalars())
-        await connection.commit()
-        for job_id in candidates:
-            number = zlib.crc32(job_id.bytes) - 2**31
-            locked = await connection.scalar(text("SELECT pg_try_advisory_lock(:space, :key)"), {"space": LOCK_SPACE, "key": number})
-            await connection.commit()
-            if not locked:
-                continue
-            try:
-                return await self._run_one(job_id)
-            finally:
-                await connection.execute(text("SELECT pg_advisory_unlock(:space, :key)"), {"space": LOCK_SPACE, "key": number})
-                await connection.commit()
-        return False
-
-    async def _run_one(self, job_id: UUID) -> bool:
-        async with self._database.session() as session:
-            job = await session.get(Job, job_id, with_for_update=True)
-            if job is None or job.status not in ("queued", "running") or job.run_at > self._clock():
-                return False
-            broken_off = job.status == "running" and job.attempts >= MOST_BREAKS and job.kind not in self._schedules
-            job.status, job.attempts, job.updated_at = "running", job.attempts + 1, self._clock()
-            await session.flush()
-            await session.commit()
-        if broken_off:
-            detail = f"The work was broken off {MOST_BREAKS} times"
-            await self._close(job, "failed", problem={"code": "broken_off", "detail": detail, "title": "BrokenOff"})
-            return True
-        started = perf_counter()
-        with tracing.span(f"job {job.kind}", job.traceparent) as span:
-            outcome = await self._outcome_of(job, span.traceparent)
-            span.tell(mitra__outcome=outcome)
-        self.timings.note((self._service, job.kind, outcome), perf_counter() - started)
-        return True
-
-    async def _outcome_of(self, job: Job, traceparent: str | None) -> str:
-        try:
-            if job.cancel_requested:
-                raise JobCancelled
-            await self._carry_out(job, traceparent)
-        except ClaimLost:
-            log.warning("job_claim_lost", kind=job.kind, job_id=str(job.id), attempt=job.attempts)
-            return "lost"
-        except JobCancelled:
-            return await self._close(job, "cancelled")
-        except Refusal as refusal:
-            return await self._close(job, "failed", problem=problem_of(refusal, job.correlation_id))
-        except Exception as error:
-            return await self._retry_or_fail(job, error)
-        return "succeeded"
-
-    async def _carry_out(self, job: Job, traceparent: str | None) -> None:
-        context = Context(job.tenant_id, job.actor, job.correlation_id, str(job.id), traceparent)
-        async with self._database.session(context if job.tenant_id != NO_TENANT else None) as session:
-            session.info["clock"] = self._clock
-            work = Work(job.id, job.kind, job.key, job.tenant_id, job.arguments, self._settings, self._clock, self._reporter(job.id))
-            result = await self._handlers[job.kind](session, work)
-            done = await session.execute(update(Job).where(*_claim(job)).values(**self._completion(job, result)).returning(Job.id))
-            if done.one_or_none() is None:
-                await _check_armed(session, job)
-            await session.commit()
-
-    def _completion(self, job: Job, result: dict[str, Any] | None) -> dict[str, Any]:
-        at = self._clock()
-        every = self._schedules.get(job.kind)
-        if every is not None and job.tenant_id == NO_TENANT:
-            return {"status": "queued", "run_at": at + timedelta(seconds=every), "attempts": 0, "result": result, "updated_at": at}
-        return {"status": "succeeded", "progress_bps": 10_000, "result": result, "updated_at": at}
-
-    def _reporter(self, job_id: UUID) -> Callable[[int, dict[str, int]], Awaitable[None]]:
-        async def report(progress_bps: int, counts: dict[str, int]) -> None:
-            async with self._database.session() as session:
-                cancelled = await session.scalar(
-                    update(Job).where(Job.id == job_id).values(progress_bps=progress_bps, counts=counts).returning(Job.cancel_requested)
-                )
-                await session.commit()
-            if cancelled:
-                raise JobCancelled
-
-        return report
-
-    async def _retry_or_fail(self, job: Job, error: Exception) -> str:
-        log.error("job_failed", kind=job.kind, job_id=str(job.id), attempt=job.attempts, error_type=type(error).__name__, exc_info=error)
-        if job.attempts < MOST_ATTEMPTS or job.kind in self._schedules:
-            delay = timedelta(seconds=min(2**job.attempts, 300))
-            async with self._database.session() as session:
-                await session.execute(update(Job).where(*_claim(job)).values(status="queued", run_at=self._clock() + delay))
-                await session.commit()
-            return "retried"
-        problem = {"code": "internal", "detail": "The work failed on our side", "title": type(error).__name__}
-        return await self._close(job, "failed", problem=problem)
-
-    async def _close(self, job: Job, status: Status, *, problem: dict[str, Any] | None = None) -> Status:
-        async with self._database.session() as session:
-            closing = update(Job).where(*_claim(job)).values(status=status, problem=problem, updated_at=self._clock())
-            await session.execute(closing)
-            await session.commit()
-        return status
-
-
-def _claim(job: Job) -> tuple[ColumnElement[bool], ...]:
-    """Whether the job is still claimed as it was when `job` was read: nobody has claimed, ended or armed it since."""
-    return Job.id == job.id, Job.status == "running", Job.attempts == job.attempts, Job.updated_at == job.updated_at
-
-
-async def _check_armed(session: AsyncSession, job: Job) -> None:
-    """Raises ClaimLost, unless the job was only armed once more meanwhile: then its effect stands, and it stays queued."""
-    found = await session.execute(select(Job.status, Job.attempts).where(Job.id == job.id).with_for_update())
-    if job.tenant_id == NO_TENANT or tuple(found.one()) != ("queued", 0):
-        raise ClaimLost
 
 
 class JobRead(Output):

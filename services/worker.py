@@ -14,7 +14,7 @@ from services.clock import Clock, utc_now
 from services.consumer import Consumer, topics_of
 from services.database import Database
 from services.health import answering
-from services.jobs import JobRunner
+from services.job_runner import JobRunner
 from services.manifests import Manifest, consumed_topics, discover, fail_points_of, process_name
 from services.relay import Relay
 from services.settings import Settings, plain_url

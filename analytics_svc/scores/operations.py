@@ -15,8 +15,9 @@ from analytics_svc.customers.cohorts import load_live_cohort
 from analytics_svc.customers.models import CustomerStats
 from services.database import Context, bind_tenant, context_of
 from services.encoding import encode
-from services.jobs import Work, arm
+from services.jobs import Work
 from services.tenants import Tenant
+from services.timers import arm
 
 from .models import Score, ScoreRequest
 from .rules import Cohort, margin_rates, margins_to_date, rounded, value_customers

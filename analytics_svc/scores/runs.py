@@ -11,8 +11,8 @@ from analytics_svc.churn.scorer import ChurnModel
 from analytics_svc.models.queries import find_champions, valuer_of
 from analytics_svc.models.rules import churn_model_of
 from services.database import context_of, now
-from services.jobs import arm
 from services.tenants import Tenant, business_day
+from services.timers import arm
 
 from .rules import Valuer
 

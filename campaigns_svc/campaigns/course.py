@@ -22,8 +22,8 @@ from services.events.campaigns_course import (
     CampaignSubmitted,
     Counts,
 )
-from services.jobs import arm
 from services.outbox import record
+from services.timers import arm
 
 from . import rules
 from .models import Campaign

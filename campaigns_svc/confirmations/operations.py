@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import now
 from services.deliveries import Delivery
-from services.jobs import arm_many
+from services.timers import arm_many
 
 ASK = "ask_confirmation"
 

@@ -15,8 +15,9 @@ from campaigns_svc.suppressions.hashing import DEPLOYABLE, hasher_of
 from campaigns_svc.suppressions.queries import find_barred
 from services.contact_resolver import AskedConsent, ContactsDown, open_contact_resolver
 from services.database import now
-from services.jobs import Work, arm
+from services.jobs import Work
 from services.mail import MailRefused, MailUnavailable, send_mail
+from services.timers import arm
 
 from .operations import ASK
 

@@ -25,8 +25,9 @@ from campaigns_svc.suppressions.hashing import DEPLOYABLE, hasher_of
 from services.contact_resolver import ContactResolver, ContactsDown, open_contact_resolver
 from services.database import now
 from services.failpoints import reach
-from services.jobs import Work, arm
+from services.jobs import Work
 from services.mail import MailRefused, MailUnavailable, MailUncertain
+from services.timers import arm
 from services.tokens import KeyPairs
 
 from .ledger import handed_row, ledger_row, put_back, take_from_queue, write_sends

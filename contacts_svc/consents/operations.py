@@ -16,8 +16,9 @@ from services.database import context_of, now
 from services.deliveries import Delivery
 from services.errors import NotFound
 from services.events.contacts import ConsentExpired, ConsentGranted, ConsentProof, ConsentState, ConsentWithdrawn
-from services.jobs import Work, arm_by
+from services.jobs import Work
 from services.outbox import Written, record_many
+from services.timers import arm_by
 
 from . import rules
 from .models import Consent, ConsentStep

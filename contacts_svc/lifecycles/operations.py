@@ -18,9 +18,10 @@ from services.errors import NotFound
 from services.events.contacts import ContactLifecycleChanged
 from services.events.pipeline import OrderState
 from services.events.platform import TenantChanged
-from services.jobs import Work, arm, arm_by
+from services.jobs import Work
 from services.outbox import record_many
 from services.tenants import activity_window
+from services.timers import arm, arm_by
 
 from . import rules
 from .models import ContactOrder, ContactStanding

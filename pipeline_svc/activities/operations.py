@@ -14,9 +14,9 @@ from services.errors import Refusal
 from services.events.pipeline_activities import ActivityArchived, ActivityPlanned, ActivityRestored, ActivityState, ActivityUpdated
 from services.external_ids import claim
 from services.identifiers import new_id
-from services.jobs import arm_many
 from services.outbox import record, record_many
 from services.preconditions import check_version
+from services.timers import arm_many
 
 from . import rules
 from .models import Activity

@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from pipeline_svc.pipelines.models import Pipeline
 from services.database import now
 from services.events.pipeline_opportunities import OpportunityResumed, OpportunityStalled, OpportunityState
-from services.jobs import Work, arm_many
+from services.jobs import Work
 from services.outbox import record
+from services.timers import arm_many
 
 from .models import Opportunity
 from .rules import find_stage, seconds_between, stalls_at

@@ -21,10 +21,10 @@ from services.events.pipeline_catalogue import (
     PipelineState,
 )
 from services.identifiers import new_id
-from services.jobs import arm
 from services.merge_patch import apply_patch
 from services.outbox import Written, record, record_many
 from services.preconditions import check_version
+from services.timers import arm
 from services.upserts import Values, create_named, create_one, outcome_of, patch_of, rename, upsert_named
 
 from . import rules

@@ -12,7 +12,7 @@ from campaigns_svc.campaigns.queries import get_campaign
 from campaigns_svc.sends import sending
 from campaigns_svc.sends.models import QueuedSend
 from campaigns_svc.sends.providers import Found
-from services import jobs
+from services import job_runner
 from services.contact_resolver import ContactResolver, ContactsDown
 from services.contracts import REGISTRY
 from services.references import ConsentReference
@@ -223,7 +223,7 @@ async def test_a_campaign_that_gets_on_is_not_given_up_however_often_its_worker_
     runner = mitra.workers["campaigns"].jobs
     async with mitra.databases["campaigns"].engine.connect() as connection:
         await runner.step(connection)
-    monkeypatch.setattr(jobs, "MOST_BREAKS", 2)
+    monkeypatch.setattr(job_runner, "MOST_BREAKS", 2)
     monkeypatch.setattr(sending, "CLAIM", 1)
     monkeypatch.setattr(sending, "reach", die)
     for _ in ids:

@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.keys.operations import bootstrap
 from gateway.routing.front import build_front
-from services import jobs
-from services.jobs import NO_TENANT, Job, JobRunner, Work, enqueue
+from services import job_runner
+from services.job_runner import JobRunner
+from services.jobs import NO_TENANT, Job, Work, enqueue
 from tests.gateway.make import Company, found_company
 from tests.harness import Mitra
 
@@ -121,8 +122,8 @@ async def test_a_schedule_that_ran_while_the_clock_was_ahead_does_not_wait_for_i
 async def test_a_running_worker_looks_at_its_schedules_again(
     mitra: Mitra, notes: Notes, runner: JobRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "POLL_SECONDS", 0.01)
-    monkeypatch.setattr(jobs, "SCHEDULE_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(job_runner, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(job_runner, "SCHEDULE_LOOK_SECONDS", 0.05)
     running = asyncio.create_task(runner.run())
     try:
         async with asyncio.timeout(20):

@@ -8,8 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import Context, bind_tenant, context_of
-from services.jobs import Job, JobRunner, Work, arm, arm_by, arm_many
+from services.job_runner import JobRunner
+from services.jobs import Job, Work
 from services.manifests import Manifest
+from services.timers import arm, arm_by, arm_many
 from tests.harness import Mitra
 
 

@@ -21,7 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from services.database import Database, context_of
 from services.errors import Conflict
-from services.jobs import MOST_ATTEMPTS, MOST_BREAKS, NO_TENANT, Job, JobHandler, JobRunner, Work, arm, count_jobs, enqueue
+from services.job_runner import MOST_ATTEMPTS, MOST_BREAKS, JobRunner
+from services.jobs import NO_TENANT, Job, JobHandler, Work, count_jobs, enqueue
+from services.timers import arm
 from tests.harness import Mitra, SettableClock
 from tests.kit.conftest import Kill
 from tests.kit.test_relay import until
@@ -330,7 +332,7 @@ async def test_three_runners_do_each_of_forty_jobs_once_and_never_two_at_a_time(
 
 
 async def test_a_runner_whose_connections_are_killed_comes_back(bench: Bench, kill_backends: Kill, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.jobs.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("services.job_runner.POLL_SECONDS", 0.01)
     runner = await bench.runner(write=write, name="unlucky")
     task = asyncio.create_task(runner.run())
     try:

@@ -12,8 +12,8 @@ from services.database import birth, now
 from services.errors import invalid_field
 from services.events.tickets_messages import MessageCreated, MessageSent, MessageState
 from services.identifiers import new_id
-from services.jobs import arm
 from services.outbox import record
+from services.timers import arm
 from tickets_svc.mailboxes.models import Mailbox
 from tickets_svc.tickets.models import Ticket
 from tickets_svc.tickets.movements import note_reply, note_touch

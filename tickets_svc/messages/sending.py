@@ -10,9 +10,10 @@ from services.contact_resolver import ContactsDown, open_contact_resolver
 from services.database import context_of, now
 from services.events.tickets_messages import MessageBounced, MessageSent
 from services.failpoints import reach
-from services.jobs import Work, arm
+from services.jobs import Work
 from services.mail import MailRefused, MailUnavailable, MailUncertain, send_mail
 from services.outbox import record
+from services.timers import arm
 from services.tokens import KeyPairs
 from tickets_svc.mailboxes.queries import get_mailbox
 from tickets_svc.tickets.queries import get_ticket

@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import now
-from services.jobs import arm
+from services.timers import arm
 
 from .queries import has_active_rules
 

@@ -17,7 +17,8 @@ from analytics_svc.history.child import FAIL_POINTS
 from analytics_svc.history.children import ChildFailed, ChildTooSlow, ask_child
 from analytics_svc.settings import history_folder
 from services.database import Context
-from services.jobs import NO_TENANT, arm
+from services.jobs import NO_TENANT
+from services.timers import arm
 from tests.analytics.history.made import FIRST_DAY, batch, connected, flush, held, keys_of, stamps, with_orders
 from tests.analytics.make import publish, settle
 from tests.harness import Mitra
