@@ -3,10 +3,11 @@
 import asyncio
 import os
 import time
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
+import psutil
 
 from analytics_svc.history import flushing
 from analytics_svc.history.children import ask_child
@@ -23,6 +24,13 @@ EVENTS = int(os.environ.get("MITRA_BENCH_FACTS", "1000000"))
 CUSTOMERS = 50_000
 MADE = 20_000
 AT_ONCE = 10_000
+
+
+class Spent(NamedTuple):
+    """What a piece of work took: by the clock, and of all processors in all processes."""
+
+    seconds: float
+    cpu_seconds: float
 
 
 def rows() -> list[dict[str, Any]]:
@@ -46,30 +54,49 @@ async def measure() -> list[dict[str, Any]]:
         question = await _timed(ask_child(mitra.settings, "orders_by_cohort", asked, seconds=120.0))
         nothing = await _timed(ask_child(mitra.settings, "orders_by_cohort", asked | {"tenant_id": new_id()}, seconds=120.0))
     return [
-        _rate("rebuild facts from the log, events a second", facts, read, 50_000),
-        _rate("flush into the Delta table, facts a second", flushed, read, 10_000),
-        _rate("rebuild customers from the facts, facts a second", customers, read, 200_000),
+        *_rate("events of the log rebuilt to facts", facts, read, 50_000),
+        *_rate("facts flushed into the Delta table", flushed, read, 10_000),
+        *_rate("facts rebuilt to customers", customers, read, 200_000),
         {
             "what": f"orders by month and cohort of {EVENTS:,} facts, seconds",
-            "measured": question,
-            "baseline": nothing,
+            "measured": question.seconds,
+            "baseline": nothing.seconds,
             "baseline_is": "the same about a tenant without facts: a child process and its libraries, seconds",
             "bar": "≤ 10",
-            "holds": question <= 10.0,
+            "holds": question.seconds <= 10.0,
         },
     ]
 
 
-async def _timed(work: Any) -> float:
-    started = time.perf_counter()
+async def _timed(work: Any) -> Spent:
+    spent, started = _cpu_seconds(), time.perf_counter()
     await work
-    return time.perf_counter() - started
+    seconds = time.perf_counter() - started
+    await asyncio.sleep(0.1)  # the server takes account of a connection that has ended
+    return Spent(seconds, _cpu_seconds() - spent)
 
 
-def _rate(what: str, seconds: float, reading: float, bar: int) -> dict[str, Any]:
-    rate = EVENTS / seconds
-    baseline = {"baseline": EVENTS / reading, "baseline_is": "reading the log alone"}
-    return {"what": what, "measured": rate, **baseline, "bar": f"≥ {bar:,}", "holds": rate >= bar}
+def _cpu_seconds() -> float:
+    """Of this process and of all that it started, those included that have ended."""
+    me = psutil.Process()
+    return float(sum(me.cpu_times()[:2]) + sum(sum(child.cpu_times()[:4]) for child in me.children(recursive=True)))
+
+
+def _rate(what: str, spent: Spent, reading: Spent, bar: int) -> list[dict[str, Any]]:
+    rate = EVENTS / spent.seconds
+    per_event, read = (1e6 * each.cpu_seconds / EVENTS for each in (spent, reading))
+    baseline = {"baseline": EVENTS / reading.seconds, "baseline_is": "reading the log alone"}
+    return [
+        {"what": f"{what}, a second", "measured": rate, **baseline, "bar": f"≥ {bar:,}", "holds": rate >= bar},
+        {
+            "what": f"{what}, CPU µs each over all processes",
+            "measured": per_event,
+            **baseline,
+            "baseline": read,
+            "bar": "reported",
+            "holds": True,
+        },
+    ]
 
 
 async def _fill_log(mitra: Mitra, tenant_id: UUID) -> None:

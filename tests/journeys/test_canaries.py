@@ -1,12 +1,18 @@
-"""Canaries planted in every text and personal field are found in no bus record, journal row, outbox, job result or log line."""
+"""Canaries planted in every text and personal field are found in no bus record, journal row, outbox, job result, file of the history or
+log line.
+"""
 
+import shutil
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
+from pyarrow.parquet import ParquetFile
 
+from analytics_svc.settings import history_folder
 from services.settings import plain_url
+from tests.analytics.history.made import flush
 from tests.gateway.conftest import Door
 from tests.harness import Mitra
 
@@ -73,6 +79,17 @@ async def contents(mitra: Mitra, service: str, table: str) -> str:
         await connection.close()
 
 
+async def files_of_the_history(mitra: Mitra) -> str:
+    """All that the Delta table holds as text, its log too, which repeats the least and the greatest value of each column."""
+    await flush(mitra)
+    folder = history_folder(mitra.settings)
+    try:
+        rows = [str(ParquetFile(file).read().to_pylist()) for file in folder.rglob("*.parquet")]
+        return "\n".join([*rows, *(log.read_text() for log in folder.rglob("*.json"))])
+    finally:
+        shutil.rmtree(folder)
+
+
 async def plant_in_tickets(client: httpx.AsyncClient) -> None:
     """A canary in every text that people write at the service desk, and in a mail that comes in."""
 
@@ -132,5 +149,8 @@ async def test_no_canary_leaves_its_owner(door: Door, capfd: pytest.CaptureFixtu
             found = await contents(door.mitra, service, table)
             assert [sign for sign in SIGNS if sign in found] == [], f"{service}.{table}"
     assert await contents(door.mitra, "bus", "bus_record") != ""
+    moved = await files_of_the_history(door.mitra)
+    assert f"order/{order['id']}" in moved
+    assert [sign for sign in SIGNS if sign in moved] == []
     logged = "".join(capfd.readouterr())
     assert [sign for sign in SIGNS if sign in logged] == []
