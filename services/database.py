@@ -94,6 +94,7 @@ class Database:
             json_deserializer=orjson.loads,
             connect_args={"async_creator_fn": _connect, "server_settings": {"application_name": application_name, "jit": "off"}},
         )
+        event.listen(self.engine.sync_engine, "connect", _take_json_as_text)
         event.listen(self.engine.sync_engine, "checkin", _forget_tenant)
 
     def session(self, context: Context | None = None) -> AsyncSession:
@@ -147,6 +148,13 @@ async def _connect(*arguments: Any, **options: Any) -> TenantConnection:
         return await asyncpg.connect(*arguments, timeout=CONNECT_SECONDS, connection_class=TenantConnection, **options)
     except OSError as error:
         raise asyncpg.CannotConnectNowError(f"{type(error).__name__}") from error
+
+
+def _take_json_as_text(connection: Any, _record: Any) -> None:
+    """JSON goes from the driver to its parser and back with no Python between, of which a page of a list has hundreds."""
+    connection.run_async(
+        lambda driver: driver.set_type_codec("jsonb", schema="pg_catalog", encoder=str, decoder=orjson.loads, format="text")
+    )
 
 
 def context_of(session: AsyncSession) -> Context:

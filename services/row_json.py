@@ -31,8 +31,8 @@ def row_writer(schema: type[BaseModel], columns: tuple[str, ...]) -> Callable[[S
     def write_row(row: Sequence[Any]) -> dict[str, Any]:
         found = dict(zip(names, take(row), strict=True))
         for name, write in writes:
-            if found[name] is not None:
-                found[name] = write(found[name])
+            if (value := found[name]) is not None and value != []:
+                found[name] = write(value)
         return found
 
     return write_row

@@ -10,6 +10,7 @@ from services.jobs import Job, JobRead, accepted
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 
 from . import operations, queries
 from .models import Model
@@ -31,11 +32,9 @@ async def fit_models(session: SessionDep, response: Response, body: FitRequest) 
 
 
 @router.operation("GET", "/{model_id}", name="get", scope="models:read", response_model=ModelRead)
-async def get_model(session: SessionDep, response: Response, model_id: UUID) -> Model:
+async def get_model(session: SessionDep, model_id: UUID) -> Response:
     """Read a model: its parameters with standard errors, its log-likelihood and its window. Errors: 404."""
-    model = await queries.get_model(session, model_id)
-    stamp(response, "model", model)
-    return model
+    return await show_record(session, Model, model_id, schema=ModelRead, noun="model")
 
 
 @router.operation("POST", "/{model_id}/promote", name="promote", scope="models:write", response_model=ModelRead)

@@ -9,6 +9,7 @@ from services.batch import BatchAnswer, BatchRequest, run_batch
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 
 from . import operations, queries
 from .models import Audience
@@ -44,11 +45,9 @@ async def batch_audiences(session: SessionDep, body: BatchRequest) -> BatchAnswe
 
 
 @router.operation("GET", "/{audience_id}", name="get", scope="audiences:read", response_model=AudienceRead)
-async def get_audience(session: SessionDep, response: Response, audience_id: UUID) -> Audience:
+async def get_audience(session: SessionDep, audience_id: UUID) -> Response:
     """Read an audience. Errors: 404."""
-    audience = await queries.get_audience(session, audience_id)
-    stamp(response, "audience", audience)
-    return audience
+    return await show_record(session, Audience, audience_id, schema=AudienceRead, noun="audience")
 
 
 @router.operation("PATCH", "/{audience_id}", name="update", scope="audiences:write", response_model=AudienceRead)

@@ -9,6 +9,7 @@ from services.batch import BatchAnswer, BatchRequest, run_batch
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 
 from . import course, operations, queries
 from .models import Campaign
@@ -44,11 +45,9 @@ async def batch_campaigns(session: SessionDep, body: BatchRequest) -> BatchAnswe
 
 
 @router.operation("GET", "/{campaign_id}", name="get", scope="campaigns:read", response_model=CampaignRead)
-async def get_campaign(session: SessionDep, response: Response, campaign_id: UUID) -> Campaign:
+async def get_campaign(session: SessionDep, campaign_id: UUID) -> Response:
     """Read a campaign. Errors: 404."""
-    campaign = await queries.get_campaign(session, campaign_id)
-    stamp(response, "campaign", campaign)
-    return campaign
+    return await show_record(session, Campaign, campaign_id, schema=CampaignRead, noun="campaign")
 
 
 @router.operation("PATCH", "/{campaign_id}", name="update", scope="campaigns:write", response_model=CampaignRead)

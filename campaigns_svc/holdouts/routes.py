@@ -9,6 +9,7 @@ from services.batch import BatchAnswer, BatchRequest, run_batch
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 
 from . import operations, queries
 from .models import Holdout
@@ -44,11 +45,9 @@ async def batch_holdouts(session: SessionDep, body: BatchRequest) -> BatchAnswer
 
 
 @router.operation("GET", "/{holdout_id}", name="get", scope="holdouts:read", response_model=HoldoutRead)
-async def get_holdout(session: SessionDep, response: Response, holdout_id: UUID) -> Holdout:
+async def get_holdout(session: SessionDep, holdout_id: UUID) -> Response:
     """Read a holdout. Errors: 404."""
-    holdout = await queries.get_holdout(session, holdout_id)
-    stamp(response, "holdout", holdout)
-    return holdout
+    return await show_record(session, Holdout, holdout_id, schema=HoldoutRead, noun="holdout")
 
 
 @router.operation("PATCH", "/{holdout_id}", name="update", scope="holdouts:write", response_model=HoldoutRead)

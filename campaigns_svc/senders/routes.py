@@ -9,6 +9,7 @@ from services.batch import BatchAnswer, BatchRequest, run_batch
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 
 from . import operations, queries
 from .models import Sender
@@ -44,11 +45,9 @@ async def batch_senders(session: SessionDep, body: BatchRequest) -> BatchAnswer:
 
 
 @router.operation("GET", "/{sender_id}", name="get", scope="senders:read", response_model=SenderRead)
-async def get_sender(session: SessionDep, response: Response, sender_id: UUID) -> Sender:
+async def get_sender(session: SessionDep, sender_id: UUID) -> Response:
     """Read a sender. Errors: 404."""
-    sender = await queries.get_sender(session, sender_id)
-    stamp(response, "sender", sender)
-    return sender
+    return await show_record(session, Sender, sender_id, schema=SenderRead, noun="sender")
 
 
 @router.operation("PATCH", "/{sender_id}", name="update", scope="senders:write", response_model=SenderRead)

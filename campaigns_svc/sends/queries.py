@@ -9,7 +9,6 @@ from sqlalchemy import func, literal, null, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import Base, now
-from services.errors import NotFound
 from services.events.campaigns_course import Counts
 from services.filters import Bindings, Field, FilterFields
 from services.paging import Found, ListQuery, Order, fetch_page, filtered
@@ -61,14 +60,6 @@ RECIPIENT_FIELDS: FilterFields = {
     "arm": Field("choice", Recipient.arm),
 }
 RECIPIENT_ORDERS = {"contact_id": Order(Recipient.contact_id, UUID)}
-
-
-async def get_send(session: AsyncSession, send_id: UUID, *, lock: bool = False) -> Send:
-    """The send, locked for a change if asked. Raises NotFound."""
-    send = await session.get(Send, send_id, with_for_update=lock or None)
-    if send is None:
-        raise NotFound(f"There is no send {send_id}")
-    return send
 
 
 async def list_sends(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:

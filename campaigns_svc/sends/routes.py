@@ -7,8 +7,8 @@ from fastapi import Query, Response
 
 from services.events.campaigns_course import Counts
 from services.paging import ListQuery, Page, page_of
-from services.preconditions import stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 
 from . import explaining, queries
 from .models import Send
@@ -31,11 +31,9 @@ async def search_sends(session: SessionDep, caller: CallerDep, query: ListQuery)
 
 
 @router.operation("GET", "/{send_id}", name="get", scope="sends:read", response_model=SendRead)
-async def get_send(session: SessionDep, response: Response, send_id: UUID) -> Send:
+async def get_send(session: SessionDep, send_id: UUID) -> Response:
     """Read a send. Errors: 404."""
-    send = await queries.get_send(session, send_id)
-    stamp(response, "send", send)
-    return send
+    return await show_record(session, Send, send_id, schema=SendRead, noun="send")
 
 
 @campaign_router.operation(

@@ -8,6 +8,7 @@ from fastapi import Query, Request, Response
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 
 from . import operations, queries
 from .hashing import hasher_of
@@ -40,9 +41,9 @@ async def create_suppression(
 
 
 @router.operation("GET", "/{suppression_id}", name="get", scope="suppressions:read", response_model=SuppressionRead)
-async def get_suppression(session: SessionDep, response: Response, suppression_id: UUID) -> Suppression:
+async def get_suppression(session: SessionDep, suppression_id: UUID) -> Response:
     """Read a suppression. Errors: 404."""
-    return stamped(response, await queries.get_suppression(session, suppression_id))
+    return await show_record(session, Suppression, suppression_id, schema=SuppressionRead, noun="suppression")
 
 
 @router.operation("POST", "/{suppression_id}/lift", name="lift", scope="suppressions:write", response_model=SuppressionRead)

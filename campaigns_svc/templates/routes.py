@@ -9,6 +9,7 @@ from services.batch import BatchAnswer, BatchRequest, run_batch
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 
 from . import operations, queries, rules
 from .models import Template
@@ -44,11 +45,9 @@ async def batch_templates(session: SessionDep, body: BatchRequest) -> BatchAnswe
 
 
 @router.operation("GET", "/{template_id}", name="get", scope="templates:read", response_model=TemplateRead)
-async def get_template(session: SessionDep, response: Response, template_id: UUID) -> Template:
+async def get_template(session: SessionDep, template_id: UUID) -> Response:
     """Read a template. Errors: 404."""
-    template = await queries.get_template(session, template_id)
-    stamp(response, "template", template)
-    return template
+    return await show_record(session, Template, template_id, schema=TemplateRead, noun="template")
 
 
 @router.operation("PATCH", "/{template_id}", name="update", scope="templates:write", response_model=TemplateRead)

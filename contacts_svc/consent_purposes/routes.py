@@ -9,6 +9,7 @@ from services.batch import BatchAnswer, BatchRequest, run_batch
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 
 from . import operations, queries
 from .models import ConsentPurpose
@@ -45,11 +46,9 @@ async def batch_purposes(session: SessionDep, body: BatchRequest) -> BatchAnswer
 
 
 @router.operation("GET", "/{purpose_id}", name="get", scope=READ, response_model=ConsentPurposeRead)
-async def get_purpose(session: SessionDep, response: Response, purpose_id: UUID) -> ConsentPurpose:
+async def get_purpose(session: SessionDep, purpose_id: UUID) -> Response:
     """Read a consent purpose with all versions of its wordings. Errors: 404."""
-    purpose = await queries.get_purpose(session, purpose_id)
-    stamp(response, "consent_purpose", purpose)
-    return purpose
+    return await show_record(session, ConsentPurpose, purpose_id, schema=ConsentPurposeRead, noun="consent_purpose")
 
 
 @router.operation("PATCH", "/{purpose_id}", name="update", scope=WRITE, response_model=ConsentPurposeRead)

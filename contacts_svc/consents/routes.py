@@ -11,6 +11,7 @@ from services.batch import BatchAnswer, BatchRequest, run_batch
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import stamp
 from services.routing import CallerDep, Router, SessionDep, links_of, open_session
+from services.showing import show_record
 
 from . import asking, links, operations, pages, queries
 from .models import Consent
@@ -72,11 +73,9 @@ async def follow_link(request: Request, token: str) -> HTMLResponse:
 
 
 @router.operation("GET", "/{consent_id}", name="get", scope=READ, response_model=ConsentRead)
-async def get_consent(session: SessionDep, response: Response, consent_id: UUID) -> Consent:
+async def get_consent(session: SessionDep, consent_id: UUID) -> Response:
     """Read a consent. Errors: 404."""
-    consent = await queries.get_consent(session, consent_id)
-    stamp(response, "consent", consent)
-    return consent
+    return await show_record(session, Consent, consent_id, schema=ConsentRead, noun="consent")
 
 
 @router.operation("POST", "/{consent_id}/grant", name="grant", scope=WRITE, response_model=ConsentRead)

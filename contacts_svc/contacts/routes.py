@@ -10,6 +10,7 @@ from services.contracts import Code, ExternalId
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 
 from . import operations, queries, upserts
 from .models import Contact
@@ -76,11 +77,9 @@ async def upsert_by_address(session: SessionDep, response: Response, by: PointKi
 
 
 @router.operation("GET", "/{contact_id}", name="get", scope="contacts:read", response_model=ContactRead)
-async def get_contact(session: SessionDep, response: Response, contact_id: UUID) -> Contact:
+async def get_contact(session: SessionDep, contact_id: UUID) -> Response:
     """Read a contact. Errors: 404."""
-    contact = await queries.get_contact(session, contact_id)
-    stamp(response, "contact", contact)
-    return contact
+    return await show_record(session, Contact, contact_id, schema=ContactRead, noun="contact")
 
 
 @router.operation("PATCH", "/{contact_id}", name="update", scope="contacts:write", response_model=ContactRead)

@@ -8,6 +8,7 @@ from fastapi import Query, Response
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 
 from . import operations, queries
 from .models import Team, User
@@ -32,11 +33,9 @@ async def invite_user(session: SessionDep, response: Response, body: UserCreate)
 
 
 @users.operation("GET", "/{user_id}", name="get", scope="users:read", response_model=UserRead)
-async def get_user(session: SessionDep, response: Response, user_id: UUID) -> User:
+async def get_user(session: SessionDep, user_id: UUID) -> Response:
     """Read a user. Errors: 404."""
-    user = await queries.get_user(session, user_id)
-    stamp(response, "user", user)
-    return user
+    return await show_record(session, User, user_id, schema=UserRead, noun="user")
 
 
 @users.operation("PATCH", "/{user_id}", name="update", scope="users:write", response_model=UserRead)
@@ -62,11 +61,9 @@ async def create_team(session: SessionDep, response: Response, body: TeamCreate)
 
 
 @teams.operation("GET", "/{team_id}", name="get", scope="teams:read", response_model=TeamRead)
-async def get_team(session: SessionDep, response: Response, team_id: UUID) -> Team:
+async def get_team(session: SessionDep, team_id: UUID) -> Response:
     """Read a team. Errors: 404."""
-    team = await queries.get_team(session, team_id)
-    stamp(response, "team", team)
-    return team
+    return await show_record(session, Team, team_id, schema=TeamRead, noun="team")
 
 
 @teams.operation("PATCH", "/{team_id}", name="update", scope="teams:write", response_model=TeamRead)

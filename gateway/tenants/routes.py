@@ -9,6 +9,7 @@ from gateway.keys.operations import found_tenant
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep, keep_instead
+from services.showing import show_record
 
 from . import operations, queries
 from .models import HostedTenant
@@ -32,11 +33,9 @@ async def create_tenant(request: Request, session: SessionDep, response: Respons
 
 
 @router.operation("GET", "/{tenant_id}", name="get", scope="tenants:read", response_model=TenantRead)
-async def get_tenant(session: SessionDep, response: Response, tenant_id: UUID) -> HostedTenant:
+async def get_tenant(session: SessionDep, tenant_id: UUID) -> Response:
     """Read the caller's tenant. Errors: 404."""
-    tenant = await queries.get_tenant(session, tenant_id)
-    stamp(response, "tenant", tenant)
-    return tenant
+    return await show_record(session, HostedTenant, tenant_id, schema=TenantRead, noun="tenant")
 
 
 @router.operation("PATCH", "/{tenant_id}", name="update", scope="tenants:write", response_model=TenantRead)

@@ -9,6 +9,7 @@ from services.batch import BatchAnswer, BatchRequest, run_batch
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 
 from . import movements, operations, queries
 from .models import Activity
@@ -50,11 +51,9 @@ async def batch_activities(session: SessionDep, body: BatchRequest) -> BatchAnsw
 
 
 @router.operation("GET", "/{activity_id}", name="get", scope="activities:read", response_model=ActivityRead)
-async def get_activity(session: SessionDep, response: Response, activity_id: UUID) -> Activity:
+async def get_activity(session: SessionDep, activity_id: UUID) -> Response:
     """Read an activity. Errors: 404."""
-    activity = await queries.get_activity(session, activity_id)
-    stamp(response, "activity", activity)
-    return activity
+    return await show_record(session, Activity, activity_id, schema=ActivityRead, noun="activity")
 
 
 @router.operation("PATCH", "/{activity_id}", name="update", scope="activities:write", response_model=ActivityRead)

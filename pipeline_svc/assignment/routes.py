@@ -9,6 +9,7 @@ from services.batch import BatchAnswer, BatchRequest, run_batch
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 
 from . import operations, queries, runs
 from .models import AssignmentRule
@@ -44,11 +45,9 @@ async def batch_rules(session: SessionDep, body: BatchRequest) -> BatchAnswer:
 
 
 @router.operation("GET", "/{rule_id}", name="get", scope="assignment-rules:read", response_model=AssignmentRuleRead)
-async def get_rule(session: SessionDep, response: Response, rule_id: UUID) -> AssignmentRule:
+async def get_rule(session: SessionDep, rule_id: UUID) -> Response:
     """Read a rule. Errors: 404."""
-    rule = await queries.get_rule(session, rule_id)
-    stamp(response, "assignment_rule", rule)
-    return rule
+    return await show_record(session, AssignmentRule, rule_id, schema=AssignmentRuleRead, noun="assignment_rule")
 
 
 @router.operation("PATCH", "/{rule_id}", name="update", scope="assignment-rules:write", response_model=AssignmentRuleRead)

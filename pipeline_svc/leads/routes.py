@@ -10,6 +10,7 @@ from services.batch import BatchAnswer, BatchRequest, run_batch
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 
 from . import conversion, movements, operations, queries
 from .models import Lead
@@ -45,11 +46,9 @@ async def batch_leads(session: SessionDep, body: BatchRequest) -> BatchAnswer:
 
 
 @router.operation("GET", "/{lead_id}", name="get", scope="leads:read", response_model=LeadRead)
-async def get_lead(session: SessionDep, response: Response, lead_id: UUID) -> Lead:
+async def get_lead(session: SessionDep, lead_id: UUID) -> Response:
     """Read a lead. Errors: 404."""
-    lead = await queries.get_lead(session, lead_id)
-    stamp(response, "lead", lead)
-    return lead
+    return await show_record(session, Lead, lead_id, schema=LeadRead, noun="lead")
 
 
 @router.operation("PATCH", "/{lead_id}", name="update", scope="leads:write", response_model=LeadRead)

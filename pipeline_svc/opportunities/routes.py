@@ -10,6 +10,7 @@ from services.batch import BatchAnswer, BatchRequest, run_batch
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 
 from . import moves, operations, queries
 from .models import Opportunity
@@ -78,11 +79,9 @@ async def lose_opportunities(session: SessionDep, caller: CallerDep, body: Losse
 
 
 @router.operation("GET", "/{opportunity_id}", name="get", scope="opportunities:read", response_model=OpportunityRead)
-async def get_opportunity(session: SessionDep, response: Response, opportunity_id: UUID) -> Opportunity:
+async def get_opportunity(session: SessionDep, opportunity_id: UUID) -> Response:
     """Read an opportunity. Errors: 404."""
-    opportunity = await queries.get_opportunity(session, opportunity_id)
-    stamp(response, "opportunity", opportunity)
-    return opportunity
+    return await show_record(session, Opportunity, opportunity_id, schema=OpportunityRead, noun="opportunity")
 
 
 @router.operation("PATCH", "/{opportunity_id}", name="update", scope="opportunities:write", response_model=OpportunityRead)

@@ -9,6 +9,7 @@ from services.batch import BatchAnswer, BatchRequest, run_batch
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 
 from . import batches, movements, operations, queries
 from .models import Order
@@ -44,11 +45,9 @@ async def batch_orders(session: SessionDep, body: BatchRequest) -> BatchAnswer:
 
 
 @router.operation("GET", "/{order_id}", name="get", scope="orders:read", response_model=OrderRead)
-async def get_order(session: SessionDep, response: Response, order_id: UUID) -> Order:
+async def get_order(session: SessionDep, order_id: UUID) -> Response:
     """Read an order. Errors: 404."""
-    order = await queries.get_order(session, order_id)
-    stamp(response, "order", order)
-    return order
+    return await show_record(session, Order, order_id, schema=OrderRead, noun="order")
 
 
 @router.operation("PATCH", "/{order_id}", name="update", scope="orders:write", response_model=OrderRead)

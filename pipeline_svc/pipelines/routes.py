@@ -9,6 +9,7 @@ from services.batch import BatchAnswer, BatchRequest, run_batch
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 
 from . import operations, queries
 from .models import Pipeline
@@ -44,11 +45,9 @@ async def batch_pipelines(session: SessionDep, body: BatchRequest) -> BatchAnswe
 
 
 @router.operation("GET", "/{pipeline_id}", name="get", scope="pipelines:read", response_model=PipelineRead)
-async def get_pipeline(session: SessionDep, response: Response, pipeline_id: UUID) -> Pipeline:
+async def get_pipeline(session: SessionDep, pipeline_id: UUID) -> Response:
     """Read a pipeline. Errors: 404."""
-    pipeline = await queries.get_pipeline(session, pipeline_id)
-    stamp(response, "pipeline", pipeline)
-    return pipeline
+    return await show_record(session, Pipeline, pipeline_id, schema=PipelineRead, noun="pipeline")
 
 
 @router.operation("PATCH", "/{pipeline_id}", name="update", scope="pipelines:write", response_model=PipelineRead)

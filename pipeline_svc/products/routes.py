@@ -9,6 +9,7 @@ from services.batch import BatchAnswer, BatchRequest, run_batch
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 
 from . import operations, queries
 from .models import Product
@@ -44,11 +45,9 @@ async def batch_products(session: SessionDep, body: BatchRequest) -> BatchAnswer
 
 
 @router.operation("GET", "/{product_id}", name="get", scope="products:read", response_model=ProductRead)
-async def get_product(session: SessionDep, response: Response, product_id: UUID) -> Product:
+async def get_product(session: SessionDep, product_id: UUID) -> Response:
     """Read a product. Errors: 404."""
-    product = await queries.get_product(session, product_id)
-    stamp(response, "product", product)
-    return product
+    return await show_record(session, Product, product_id, schema=ProductRead, noun="product")
 
 
 @router.operation("PATCH", "/{product_id}", name="update", scope="products:write", response_model=ProductRead)

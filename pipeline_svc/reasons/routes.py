@@ -9,6 +9,7 @@ from services.batch import BatchAnswer, BatchRequest, run_batch
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 
 from . import operations, queries
 from .models import Reason
@@ -44,11 +45,9 @@ async def batch_reasons(session: SessionDep, body: BatchRequest) -> BatchAnswer:
 
 
 @router.operation("GET", "/{reason_id}", name="get", scope="reasons:read", response_model=ReasonRead)
-async def get_reason(session: SessionDep, response: Response, reason_id: UUID) -> Reason:
+async def get_reason(session: SessionDep, reason_id: UUID) -> Response:
     """Read a reason. Errors: 404."""
-    reason = await queries.get_reason(session, reason_id)
-    stamp(response, "reason", reason)
-    return reason
+    return await show_record(session, Reason, reason_id, schema=ReasonRead, noun="reason")
 
 
 @router.operation("PATCH", "/{reason_id}", name="update", scope="reasons:write", response_model=ReasonRead)

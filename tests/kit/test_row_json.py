@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from services.encoding import encode
 from services.manifests import discover
 from services.paging import Page, page_of
+from tests.harness import Mitra
 
 WORDS = ["a", "A-1", "DE", "EUR", "en", "pt-BR", "Europe/Berlin", "-1.50", "0123456789abcdef" * 2, "orders:read", "field.name", "*"]
 ODD = ["", "\u00e9\u0130\U0001f600", 'say "no"\\', "\x01\b\t\n\f\r\x1f", "\x7f\u2028\ufeff"]
@@ -117,3 +118,14 @@ def test_what_was_added_to_a_part_since_it_was_stored_has_its_default() -> None:
     assert page_of(Whole, ([row], None, None)).body == (  # type: ignore[list-item]
         b'{"items":[{"size":1,"parts":[{"code":"a","size":null,"since":"2026-01-01T00:00:00Z"}]}],"next_cursor":null,"total":null}'
     )
+
+
+async def test_a_record_is_read_as_it_was_answered_when_it_was_made(mitra: Mitra) -> None:
+    """Whoever makes a record gets it by the way of pydantic."""
+    client = mitra.client("demo", mitra.caller(await mitra.new_tenant()))
+    made = await client.post("/v1/things", json={"label": 'é "lamp"\\', "amount_minor": 5})
+    read = await client.get(f"/v1/things/{made.json()['id']}")
+    assert read.content == made.content
+    assert dict(read.headers) == dict(made.headers) | {"x-request-id": read.headers["x-request-id"]}
+    listed = await client.get("/v1/things")
+    assert listed.content == b'{"items":[%b],"next_cursor":null,"total":null}' % made.content

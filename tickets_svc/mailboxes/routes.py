@@ -9,6 +9,7 @@ from services.batch import BatchAnswer, BatchRequest, run_batch
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 
 from . import operations, queries
 from .models import Mailbox
@@ -44,11 +45,9 @@ async def batch_mailboxes(session: SessionDep, body: BatchRequest) -> BatchAnswe
 
 
 @router.operation("GET", "/{mailbox_id}", name="get", scope="mailboxes:read", response_model=MailboxRead)
-async def get_mailbox(session: SessionDep, response: Response, mailbox_id: UUID) -> Mailbox:
+async def get_mailbox(session: SessionDep, mailbox_id: UUID) -> Response:
     """Read a mailbox. Errors: 404."""
-    mailbox = await queries.get_mailbox(session, mailbox_id)
-    stamp(response, "mailbox", mailbox)
-    return mailbox
+    return await show_record(session, Mailbox, mailbox_id, schema=MailboxRead, noun="mailbox")
 
 
 @router.operation("PATCH", "/{mailbox_id}", name="update", scope="mailboxes:write", response_model=MailboxRead)

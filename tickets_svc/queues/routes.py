@@ -9,6 +9,7 @@ from services.batch import BatchAnswer, BatchRequest, run_batch
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 from tickets_svc.tickets.models import Ticket
 from tickets_svc.tickets.schemas import TicketRead
 
@@ -46,11 +47,9 @@ async def batch_queues(session: SessionDep, body: BatchRequest) -> BatchAnswer:
 
 
 @router.operation("GET", "/{queue_id}", name="get", scope="queues:read", response_model=QueueRead)
-async def get_queue(session: SessionDep, response: Response, queue_id: UUID) -> Queue:
+async def get_queue(session: SessionDep, queue_id: UUID) -> Response:
     """Read a queue. Errors: 404."""
-    queue = await queries.get_queue(session, queue_id)
-    stamp(response, "queue", queue)
-    return queue
+    return await show_record(session, Queue, queue_id, schema=QueueRead, noun="queue")
 
 
 @router.operation("PATCH", "/{queue_id}", name="update", scope="queues:write", response_model=QueueRead)

@@ -9,6 +9,7 @@ from services.batch import BatchAnswer, BatchRequest, run_batch
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 
 from . import operations, queries, running
 from .models import RoutingRule
@@ -50,11 +51,9 @@ async def run_routing_rules(session: SessionDep, body: RunRequest = RunRequest()
 
 
 @router.operation("GET", "/{rule_id}", name="get", scope="routing-rules:read", response_model=RoutingRuleRead)
-async def get_routing_rule(session: SessionDep, response: Response, rule_id: UUID) -> RoutingRule:
+async def get_routing_rule(session: SessionDep, rule_id: UUID) -> Response:
     """Read a rule. Errors: 404."""
-    rule = await queries.get_routing_rule(session, rule_id)
-    stamp(response, "routing_rule", rule)
-    return rule
+    return await show_record(session, RoutingRule, rule_id, schema=RoutingRuleRead, noun="routing_rule")
 
 
 @router.operation("PATCH", "/{rule_id}", name="update", scope="routing-rules:write", response_model=RoutingRuleRead)

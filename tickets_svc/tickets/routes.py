@@ -9,6 +9,7 @@ from services.batch import BatchAnswer, BatchRequest, run_batch
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 from tickets_svc.routing import running as routing
 
 from . import batches, movements, operations, queries
@@ -45,11 +46,9 @@ async def batch_tickets(session: SessionDep, body: BatchRequest) -> BatchAnswer:
 
 
 @router.operation("GET", "/{ticket_id}", name="get", scope="tickets:read", response_model=TicketRead)
-async def get_ticket(session: SessionDep, response: Response, ticket_id: UUID) -> Ticket:
+async def get_ticket(session: SessionDep, ticket_id: UUID) -> Response:
     """Read a ticket. Errors: 404."""
-    ticket = await queries.get_ticket(session, ticket_id)
-    stamp(response, "ticket", ticket)
-    return ticket
+    return await show_record(session, Ticket, ticket_id, schema=TicketRead, noun="ticket")
 
 
 @router.operation("PATCH", "/{ticket_id}", name="update", scope="tickets:write", response_model=TicketRead)

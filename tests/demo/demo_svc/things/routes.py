@@ -11,6 +11,7 @@ from services.contracts import Amount
 from services.paging import ListQuery, Page, page_of
 from services.preconditions import IfMatch, stamp
 from services.routing import CallerDep, Router, SessionDep
+from services.showing import show_record
 from services.wire import Input
 
 from . import operations, queries
@@ -53,11 +54,9 @@ async def batch_things(session: SessionDep, body: BatchRequest) -> BatchAnswer:
 
 
 @router.operation("GET", "/{thing_id}", name="get", scope="things:read", response_model=ThingRead)
-async def get_thing(session: SessionDep, response: Response, thing_id: UUID) -> Thing:
+async def get_thing(session: SessionDep, thing_id: UUID) -> Response:
     """Read a thing. Errors: 404."""
-    thing = await queries.get_thing(session, thing_id)
-    stamp(response, "thing", thing)
-    return thing
+    return await show_record(session, Thing, thing_id, schema=ThingRead, noun="thing")
 
 
 @router.operation("PATCH", "/{thing_id}", name="update", scope="things:write", response_model=ThingRead)
