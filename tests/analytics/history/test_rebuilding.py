@@ -25,7 +25,7 @@ from tests.analytics.make import KNOWN, Order, events_of, publish, settle
 from tests.harness import Mitra
 
 EVENTS = int(os.environ.get("MITRA_REPLAY_EVENTS", "1500"))
-"""With `MITRA_REPLAY_EVENTS=1000000` (and `--timeout 0`) the same test is the long run: it takes many minutes and 3 GB."""
+"""With `MITRA_REPLAY_EVENTS=1000000` (and `--timeout 0`) the same test is the long run: it takes some minutes and 4 GB."""
 FACTS = """SELECT count(*), md5(string_agg(md5(row::text), '' ORDER BY subject, sequence)) FROM (
 SELECT subject, sequence, kind, contact_id, occurred_at, occurred_on, recorded_at, currency, amount_minor, margin_minor, attributes
 FROM fact
