@@ -5,10 +5,10 @@ from fastapi import APIRouter
 from analytics_svc.back_tests import operations as back_tests
 from analytics_svc.consumers import HANDLERS
 from analytics_svc.customers.command import value
+from analytics_svc.history import child as history_child
 from analytics_svc.history import operations as history
-from analytics_svc.history.child import FAIL_POINTS
 from analytics_svc.models import operations as models
-from analytics_svc.rebuilds.command import rebuild
+from analytics_svc.rebuilds import command as rebuilds
 from analytics_svc.scores import operations as scores
 from services.events.analytics import CustomerScored, ModelPromoted, ModelRejected, ModelRetired, ModelTrained, ModelValidated
 from services.manifests import Manifest, Noun
@@ -46,6 +46,6 @@ manifest = Manifest(
         "tidy_history": history.tidy_history,
     },
     schedules={"score_sweep": 3600.0, "flush_history": 30.0, "tidy_history": 86_400.0},
-    fail_points=FAIL_POINTS,
-    commands={"value": value, "rebuild": rebuild},
+    fail_points=(*history_child.FAIL_POINTS, *rebuilds.FAIL_POINTS),
+    commands={"value": value, "rebuild": rebuilds.rebuild},
 )
