@@ -10,26 +10,23 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
-from typing import Any, cast
-from uuid import UUID
 
 import asyncpg
 import structlog
-from sqlalchemy import ARRAY, BigInteger, CursorResult, Text, Uuid, any_, bindparam, literal, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
 
-from services import parking
+from services import parking, positions
 from services.bus import Bus, BusUnavailable, Message, OutOfRange, Place, Reader, Received
 from services.cancellation import let_go_if_cancelled
 from services.clock import Clock, utc_now
-from services.database import Base, Database
+from services.database import Database
 from services.deliveries import Delivery, Handlers, SubjectKey, handle
 from services.envelope import UndecodableEvent
 from services.failpoints import reach
 from services.manifests import Manifest, consumed_topics
+from services.positions import PartitionLost
 
 log = structlog.get_logger()
 
@@ -38,43 +35,6 @@ TRIES = 3
 MOST_FAILED_SUBJECTS = 100
 ALERT_AFTER_SECONDS = 60.0
 TRANSIENT = ("08", "40", "53", "55", "57")
-
-RAISE_APPLIED = text("""
-INSERT INTO applied (consumer, subject, tenant_id, sequence)
-SELECT :consumer, subject, tenant_id, sequence
-FROM unnest(:subjects, :tenants, :sequences) AS batch (subject, tenant_id, sequence)
-ON CONFLICT (consumer, subject, tenant_id) DO UPDATE SET sequence = excluded.sequence
-""").bindparams(
-    bindparam("subjects", type_=ARRAY(Text)), bindparam("tenants", type_=ARRAY(Uuid)), bindparam("sequences", type_=ARRAY(BigInteger))
-)
-
-
-class ConsumerOffset(Base):
-    """The next offset wanted of a partition. The database's word counts; there is no other."""
-
-    __tablename__ = "consumer_offset"
-    kit_only = True
-    silent = True
-    consumer: Mapped[str] = mapped_column(primary_key=True)
-    topic: Mapped[str] = mapped_column(primary_key=True)
-    partition: Mapped[int] = mapped_column(primary_key=True)
-    next_offset: Mapped[int]
-
-
-class Applied(Base):
-    """The sequence up to which a subject's events were applied, counting also those without a handler."""
-
-    __tablename__ = "applied"
-    kit_only = True
-    silent = True
-    consumer: Mapped[str] = mapped_column(primary_key=True)
-    subject: Mapped[str] = mapped_column(primary_key=True)
-    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
-    sequence: Mapped[int]
-
-
-class PartitionLost(RuntimeError):
-    """Somebody else moved the offset: this process no longer owns the partition."""
 
 
 class TooManyParked(RuntimeError):
@@ -184,9 +144,8 @@ class Consumer:
         heads = await self._bus.heads(self._topics)
         owned = heads.keys() if self._reader is None else await self._reader.owned()
         async with self._database.session() as session:
-            rows = await session.scalars(select(ConsumerOffset).where(ConsumerOffset.consumer == self.name))
-            positions = {(row.topic, row.partition): row.next_offset for row in rows}
-        found = {place: positions.get(place, 0) for place in owned}
+            offsets = await positions.offsets(session, self.name)
+        found = {place: offsets.get(place, 0) for place in owned}
         return found, {place: waiting for place, offset in found.items() if (waiting := heads.get(place, 0) - offset) > 0}
 
     def behind_seconds(self, places: Collection[Place]) -> float:
@@ -216,15 +175,15 @@ class Consumer:
                 raise LookupError(f"nothing of {subject} is parked for {self.name}")
             topic, partition, tenant_id = first
             key = (tenant_id, subject)
-            await session.execute(select(ConsumerOffset).where(*self._owned(topic, partition)).with_for_update())
+            await positions.hold(session, self.name, (topic, partition))
             parked, _ = await parking.parked_of(session, self.name, [subject])
-            done = (await self._applied_of(session, [subject])).get(key, 0)
+            done = (await positions.applied_of(session, self.name, [subject])).get(key, 0)
             ready: list[Delivery] = []
             while (following := parked[key].get(done + len(ready) + 1)) is not None:
                 ready.append(Delivery.decode(following))
             session.info["clock"] = self._clock
             await handle(session, ready, self._handlers, actor=f"system:{self.name}")
-            await self._raise_applied(session, ready)
+            await positions.raise_applied(session, self.name, ready)
             await parking.unpark(session, self.name, ready)
             await parking.await_missing(session, self.name, key)
             await session.commit()
@@ -252,7 +211,7 @@ class Consumer:
         deliveries = await self._decode(records)
         async with self._database.session() as session:
             session.info["clock"] = self._clock
-            await self._move_offset(session, records)
+            await positions.move(session, self.name, records)
             reach("apply.after_offset")
             plan = await self._plan(session, deliveries)
             if failure is not None:
@@ -262,7 +221,7 @@ class Consumer:
             reach("apply.before_handlers")
             await handle(session, plan.apply, self._handlers, actor=f"system:{self.name}")
             reach("apply.after_handlers")
-            await self._raise_applied(session, plan.apply)
+            await positions.raise_applied(session, self.name, plan.apply)
             await parking.unpark(session, self.name, plan.unpark if failure is None else [])
             await parking.park(session, self.name, list(plan.early.values()), place=records[0], reason="gap")
             await parking.park(session, self.name, plan.behind_failed, place=records[0], reason="failed")
@@ -290,7 +249,7 @@ class Consumer:
 
     async def _plan(self, session: AsyncSession, deliveries: Sequence[Delivery]) -> _Plan:
         subjects = sorted({d.envelope.subject for d in deliveries})
-        applied = await self._applied_of(session, subjects)
+        applied = await positions.applied_of(session, self.name, subjects)
         parked, failed = await parking.parked_of(session, self.name, subjects)
         plan = _Plan()
         for delivery in deliveries:
@@ -306,50 +265,14 @@ class Consumer:
                 applied[key] = _take(plan, delivery, parked[key])
         return plan
 
-    async def _move_offset(self, session: AsyncSession, records: Sequence[Received]) -> None:
-        place = (records[0].topic, records[0].partition)
-        moved = await session.execute(
-            update(ConsumerOffset)
-            .where(*self._owned(*place), ConsumerOffset.next_offset == records[0].offset)
-            .values(next_offset=records[-1].offset + 1)
-        )
-        if cast("CursorResult[Any]", moved).rowcount != 1:
-            raise PartitionLost(f"{self.name} no longer owns {place[0]}/{place[1]}")
-
-    def _owned(self, topic: str, partition: int) -> tuple[Any, ...]:
-        return ConsumerOffset.consumer == self.name, ConsumerOffset.topic == topic, ConsumerOffset.partition == partition
-
-    async def _applied_of(self, session: AsyncSession, subjects: Sequence[str]) -> dict[SubjectKey, int]:
-        rows = await session.execute(
-            select(Applied.tenant_id, Applied.subject, Applied.sequence).where(
-                Applied.consumer == self.name, Applied.subject == any_(literal(list(subjects), ARRAY(Text)))
-            )
-        )
-        return {(tenant_id, subject): sequence for tenant_id, subject, sequence in rows}
-
-    async def _raise_applied(self, session: AsyncSession, deliveries: Sequence[Delivery]) -> None:
-        last = sorted({d.key: d.envelope.sequence for d in deliveries}.items())
-        if last:
-            arrays = {
-                "subjects": [subject for (_, subject), _ in last],
-                "tenants": [tenant_id for (tenant_id, _), _ in last],
-                "sequences": [sequence for _, sequence in last],
-            }
-            await session.execute(RAISE_APPLIED, {"consumer": self.name, **arrays})
-
     async def _load_positions(self, owned: Collection[Place]) -> None:
         """The positions of the `owned` partitions. Raises OutOfRange where the log ends before one: it is not the log that was read."""
         heads = await self._bus.heads(self._topics)
         async with self._database.session() as session:
-            rows = [{"consumer": self.name, "topic": topic, "partition": p, "next_offset": 0} for topic, p in sorted(owned)]
-            if rows:
-                await session.execute(insert(ConsumerOffset).on_conflict_do_nothing(), rows)
-                await session.commit()
-            known = await session.scalars(
-                select(ConsumerOffset).where(ConsumerOffset.consumer == self.name, ConsumerOffset.topic.in_(self._topics))
-            )
-            positions = {(row.topic, row.partition): row.next_offset for row in known}
-        self._positions = {place: positions[place] for place in owned}
+            await positions.begin(session, self.name, owned)
+            await session.commit()
+            known = await positions.offsets(session, self.name)
+        self._positions = {place: known[place] for place in owned}
         for (topic, partition), offset in self._positions.items():
             if offset > heads[topic, partition]:
                 raise OutOfRange(f"{self.name} is at {topic}/{partition}@{offset}, the log ends at {heads[topic, partition]}")

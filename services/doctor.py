@@ -8,12 +8,13 @@ from pathlib import Path
 
 import orjson
 from rich.table import Table
-from sqlalchemy import make_url, select
+from sqlalchemy import make_url
 
+from services import positions
 from services.bus import Bus, Place, TopicsDiffer
 from services.bus.opening import open_bus
 from services.clock import utc_now
-from services.consumer import ConsumerOffset, dead_letter_topic, topics_of
+from services.consumer import dead_letter_topic, topics_of
 from services.database import Database
 from services.examinations import EXAMINATIONS, LATE_SECONDS, Finding, State, examine
 from services.manifests import Manifest, consumed_topics, discover
@@ -95,8 +96,7 @@ async def _lag(bus: Bus, manifest: Manifest, manifests: Sequence[Manifest], sett
     database = Database(settings.database(manifest.name), pool_size=1, application_name="mitra doctor")
     try:
         async with database.session() as session:
-            rows = await session.scalars(select(ConsumerOffset).where(ConsumerOffset.consumer == manifest.name))
-            reached = {(row.topic, row.partition): row.next_offset for row in rows}
+            reached = await positions.offsets(session, manifest.name)
     except Exception as error:
         return Finding("lag", manifest.name, "blind", type(error).__name__, "see its database")
     finally:

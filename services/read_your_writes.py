@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import Depends, Header, Request
 from sqlalchemy import select
 
-from services.consumer import Applied
 from services.database import Database
 from services.errors import Unavailable, invalid_field
+from services.positions import Applied
 from services.routing import caller_of
 
 VERSION = re.compile(r"([a-z][a-z0-9_]{0,63}/[0-9A-Za-z-]{1,64})@([0-9]{1,18})")

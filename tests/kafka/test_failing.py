@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.bus import BusUnavailable, Message, OutOfRange, Unpublishable
 from services.bus.kafka import KafkaBus
-from services.consumer import ConsumerOffset, dead_letter_topic
+from services.consumer import dead_letter_topic
 from services.deliveries import Delivery
+from services.positions import ConsumerOffset
 from services.watchdog import ConsumerStuck, watch
 from tests.harness import Mitra
 from tests.kafka.broker import Broker

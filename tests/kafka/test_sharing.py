@@ -10,7 +10,8 @@ import pytest
 
 from services.bus import Place
 from services.bus.kafka import KafkaBus
-from services.consumer import Consumer, PartitionLost
+from services.consumer import Consumer
+from services.positions import PartitionLost
 from tests.harness import Mitra
 from tests.journeys.company import ROOT
 from tests.kafka.broker import Broker

@@ -17,12 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services import consumer as consumer_module
 from services.bus import Message
-from services.consumer import Applied, Consumer, ConsumerOffset, TooManyParked
+from services.consumer import Consumer, TooManyParked
 from services.contracts import Event
 from services.database import context_of
 from services.deliveries import Delivery, Handler
 from services.envelope import Envelope
 from services.parking import Parked
+from services.positions import Applied, ConsumerOffset
 from services.settings import plain_url
 from tests.harness import Mitra
 from tests.kit.conftest import Kill

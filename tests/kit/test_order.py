@@ -217,7 +217,7 @@ async def test_of_two_consumers_on_one_partition_one_applies_and_the_other_lets_
     await publish(mitra, *(used(tenant_id, thing_id, n) for n in sequences))
 
     async def consume(consumer: Consumer) -> None:
-        from services.consumer import PartitionLost
+        from services.positions import PartitionLost
 
         for _ in range(30):
             try:
