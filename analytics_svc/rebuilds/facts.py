@@ -30,7 +30,9 @@ A_BREATH = 500
 WAIT_SECONDS = 30.0
 CONSUMER = "analytics"
 NO_FLUSHER = f"SELECT pg_advisory_xact_lock({LOCK_SPACE}, 1)"
-APPLIED = "SELECT topic, partition, next_offset FROM consumer_offset WHERE consumer = $1 FOR UPDATE"
+NO_CONSUMER = "LOCK TABLE consumer_offset IN SHARE ROW EXCLUSIVE MODE"
+"""Not only the rows: a topic that is read for the first time would add one."""
+APPLIED = "SELECT topic, partition, next_offset FROM consumer_offset WHERE consumer = $1"
 PARKED = "SELECT tenant_id, subject, sequence FROM parked WHERE consumer = $1"
 COLUMNS = (
     *("tenant_id", "subject", "sequence", "kind", "contact_id", "occurred_at", "occurred_on", "recorded_at", "currency"),
@@ -72,6 +74,7 @@ async def rebuild_facts(settings: Settings, folder: Path, show: Callable[[Replay
     try:
         async with open_bus(settings.bus_url) as bus, connection.transaction():
             await connection.execute(NO_FLUSHER)
+            await connection.execute(NO_CONSUMER)
             ends = {(topic, partition): end for topic, partition, end in await connection.fetch(APPLIED, CONSUMER)}
             parked: set[Key] = {tuple(row) for row in await connection.fetch(PARKED, CONSUMER)}
             for tenant in await connection.fetch("SELECT id FROM tenant ORDER BY id"):
