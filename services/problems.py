@@ -94,7 +94,7 @@ def respond(refusal: errors.Refusal, request_id: str | None = None) -> Response:
 def invalid_from(error: RequestValidationError | ValidationError, *, prefix: str = "") -> errors.Invalid:
     """The Invalid that lists what pydantic found, each with a JSON pointer (never the value itself)."""
     found = [errors.FieldError(_pointer(e["loc"], prefix), str(e["type"]), str(e["msg"])) for e in error.errors()[:100]]
-    first = f": {found[0].pointer}: {found[0].detail}" if found else ""
+    first = f": {found[0].pointer or 'the body'}: {found[0].detail}" if found else ""
     return errors.Invalid(f"The input is not valid{first}", errors=found)
 
 

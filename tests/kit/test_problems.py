@@ -142,6 +142,17 @@ async def test_each_wrong_field_is_pointed_at_without_its_value(failing: tuple[F
     assert "canary" not in answer.text
 
 
+async def test_a_body_that_is_wrong_as_a_whole_is_called_so(failing: tuple[FastAPI, httpx.AsyncClient]) -> None:
+    app, client = failing
+
+    @app.post("/take")
+    async def take(body: Body) -> None: ...
+
+    document = (await client.post("/take", json=[])).json()
+    assert document["detail"].startswith("The input is not valid: the body: Input should be")
+    assert [e["pointer"] for e in document["errors"]] == [""]
+
+
 async def test_an_unknown_path_and_a_wrong_method_are_problems_too(failing: tuple[FastAPI, httpx.AsyncClient]) -> None:
     app, client = failing
 
