@@ -102,4 +102,8 @@ def _megabytes_of(pid: int) -> dict[str, float]:
 
 def cpu_seconds(top: psutil.Process) -> float:
     """What `top` and those below it have computed so far, those that have ended included."""
-    return float(sum(sum(process.cpu_times()[:4]) for process in (top, *top.children(recursive=True))))
+    found = 0.0
+    for process in (top, *top.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ends just now
+            found += sum(process.cpu_times()[:4])
+    return found
