@@ -17,6 +17,11 @@ class Settings(BaseSettings):
     bus_url: str = Field("", description="the bus: a PostgreSQL database, or kafka://host:port[,host:port][?replicas=3&partitions=12]")
     folder: Path = Field(Path(".mitra"), description="where the embedded server, the key pairs and the demo key live")
     services_path: str = Field("", description="further folders in which services stand, separated by ':'")
+    worker_name: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9._-]{0,249}$",
+        description="on Kafka: this worker's own name, the same at each start: it has its partitions back at once (docs/kafka.md)",
+    )
     service_urls: dict[str, str] = Field(
         default_factory=dict,
         description="where each service answers, when not in this process: asked by the gateway, and for contacts by the workers of others",

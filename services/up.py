@@ -168,7 +168,17 @@ async def _is_ready(client: httpx.AsyncClient) -> bool:
 def environment(settings: Settings) -> dict[str, str]:
     """The environment in which a child process finds the same settings."""
     found = dict(os.environ)
-    for name in ("database_url", "owner_database_url", "bus_url", "services_path", "host", "log_level", "smtp_url", "public_url"):
+    for name in (
+        "database_url",
+        "owner_database_url",
+        "bus_url",
+        "worker_name",
+        "services_path",
+        "host",
+        "log_level",
+        "smtp_url",
+        "public_url",
+    ):
         found[f"MITRA_{name.upper()}"] = str(getattr(settings, name))
     found["MITRA_FOLDER"] = str(Path(settings.folder).resolve())
     found.setdefault("MALLOC_ARENA_MAX", "2")  # each thread that fits a model would else keep a heap of its own

@@ -63,7 +63,7 @@ async def open_workers(manifests: Sequence[Manifest], settings: Settings, *, clo
     """The workers of `manifests` on one connection to the bus, closed at the end. Raises TopicsDiffer."""
     everyone = discover(settings.services_path)
     async with AsyncExitStack() as stack:
-        bus = await stack.enter_async_context(open_bus(settings.bus_url))
+        bus = await stack.enter_async_context(open_bus(settings.bus_url, member=settings.worker_name))
         await bus.check_topics([topic for manifest in manifests for topic in topics_of(manifest, everyone)])
         workers = [Worker(manifest, settings, bus, clock=clock) for manifest in manifests]
         for worker in workers:

@@ -35,8 +35,9 @@ class KafkaBus:
     all that it still held, and the relay reads its outbox again: what was published twice or late, consumers set right by sequence.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, member: str = "") -> None:
         self._cluster = Cluster.at(url)
+        self._member = member or None
         self.usual_partitions = self._cluster.partitions
         self._partitions: dict[str, int] = {}
         self._producer: AIOKafkaProducer | None = None
@@ -103,8 +104,11 @@ class KafkaBus:
         return await self._looking().read(there, limit=limit, wait_seconds=wait_seconds)
 
     async def join(self, consumer: str, topics: Sequence[str]) -> "KafkaReader":
-        """Become a member of the group that shares `topics`; returns with the first partitions that the group gives us."""
-        member = AIOKafkaConsumer(**_reading(self._cluster), group_id=f"mitra.{consumer}")
+        """Become a member of the group that shares `topics`; returns with the first partitions that the group gives us.
+
+        Under a name of its own it is the member of before, which the group neither waits for nor shares anew (decision 0022).
+        """
+        member = AIOKafkaConsumer(**_reading(self._cluster), group_id=f"mitra.{consumer}", group_instance_id=self._member)
         reader = KafkaReader(member, grouped=True)
         member.subscribe(list(topics), listener=_Rebalance(reader))
         with _bus_errors():
@@ -218,7 +222,7 @@ class KafkaReader:
         return self._hand_out(wanted, limit)
 
     async def close(self) -> None:
-        """Leave the group, so that others have the partitions at once."""
+        """Leave the group, so that others have the partitions at once; a member with a name stays in it, to come back."""
         try:
             await self._consumer.stop()
         except asyncio.CancelledError:  # of a fetch that it cancelled itself and waited for; what it did not come to is left to us

@@ -18,12 +18,15 @@ def is_kafka(url: str) -> bool:
     return url.startswith(KAFKA)
 
 
-def bus_at(url: str) -> Bus:
-    """The bus at `url`, not yet started. Raises ValueError on an address that cannot be read."""
+def bus_at(url: str, *, member: str = "") -> Bus:
+    """The bus at `url`, not yet started; `member` is the name of this process among those that share the reading, where it has one.
+
+    Raises ValueError on an address that cannot be read.
+    """
     if is_kafka(url):
         from services.bus.kafka import KafkaBus  # the client costs 20 MB and a fifth of a second, for nothing where PostgreSQL is the bus
 
-        return KafkaBus(url)
+        return KafkaBus(url, member=member)
     return PostgresBus(plain_url(url))
 
 
@@ -33,9 +36,9 @@ def loop_factory(url: str) -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 @asynccontextmanager
-async def open_bus(url: str) -> AsyncIterator[Bus]:
+async def open_bus(url: str, *, member: str = "") -> AsyncIterator[Bus]:
     """The bus at `url`, started, and closed at the end."""
-    bus = bus_at(url)
+    bus = bus_at(url, member=member)
     try:
         await bus.start()
         yield bus

@@ -25,7 +25,7 @@ from tests.chaos.verdict import Verdict, judge, settle
 from tests.kafka.broker import Cluster
 
 RECOVERY_SECONDS = 10.0
-KAFKA_RECOVERY_SECONDS = 20.0  # six of them until the group believes that a killed member is gone
+KAFKA_RECOVERY_SECONDS = 20.0
 
 
 @dataclass
@@ -59,7 +59,7 @@ async def run(
         points = [*POINTS, AT_RANDOM, AT_RANDOM, *(under.kinds if machines else ())]
         dice.shuffle(points)
         server = under.server
-        addresses = up.addresses_on(server) | ({"bus_url": cluster.url} if cluster else {})
+        addresses = up.addresses_on(server) | ({"bus_url": cluster.url, "worker_name": "chaos"} if cluster else {})
         settings = Settings(**addresses, folder=Path(name))
         processes = Processes(settings, free_port("127.0.0.1", 18100), dice, logs or Path(name))
         try:

@@ -47,8 +47,8 @@ async def member(mitra: Mitra, broker: Broker, topic: str) -> AsyncIterator[Memb
 
     async with AsyncExitStack() as stack:
 
-        async def make(handler: Handler = on_thing) -> Consumer:
-            bus = KafkaBus(broker.url)
+        async def make(handler: Handler = on_thing, *, named: str = "") -> Consumer:
+            bus = KafkaBus(broker.url, member=named)
             await bus.start()
             stack.push_async_callback(bus.close)
             consumer = Consumer(topic, mitra.workers["demo"].database, bus, topics=[topic], handlers={Event: [handler]})

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from services.bus import Place
-from services.bus.kafka import KafkaBus
+from services.bus.kafka import KafkaBus, KafkaReader
 from services.consumer import Consumer
 from services.positions import PartitionLost
 from tests.harness import Mitra
@@ -45,6 +45,12 @@ async def shares(*consumers: Consumer) -> list[int]:
             if sum(map(len, owned)) == 12 == len(frozenset().union(*owned)) and all(owned):
                 return sorted(map(len, owned))
             await asyncio.sleep(0.05)
+
+
+def generation_of(consumer: Consumer) -> int:
+    """How often the group has shared the partitions, as this member knows it."""
+    assert isinstance(consumer._reader, KafkaReader)
+    return int(consumer._reader._consumer._coordinator.generation)
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -108,6 +114,35 @@ async def test_a_member_that_dies_without_a_word_is_replaced_when_its_session_is
     await until(lambda: heir.applied == 48)
     await end(working)
     assert [await handled(mitra, tenant_id, thing) for thing in things] == [[1, 2]] * 24
+
+
+async def test_a_member_that_comes_back_under_its_name_has_its_partitions_at_once_and_the_others_keep_theirs(member: Member) -> None:
+    first, second, heir = await member(named="one"), await member(named="two"), await member(named="one")
+    working = {each: asyncio.create_task(each.run()) for each in (first, second)}
+    assert await shares(first, second) == [6, 6]
+    its_share, generation = await share(first), generation_of(second)
+    await end(working[first])
+    await first.close()  # it does not leave: to the group this is a kill
+    working[heir] = asyncio.create_task(heir.run())
+    assert await shares(heir, second) == [6, 6]
+    assert await share(heir) == its_share
+    assert generation_of(heir) == generation_of(second) == generation  # nobody waited for a session to end, nothing was shared anew
+    await end(working[heir])
+    await end(working[second])
+
+
+async def test_two_members_under_one_name_take_turns_and_apply_each_event_once(
+    mitra: Mitra, bus: KafkaBus, topic: str, member: Member
+) -> None:
+    tenant_id, things = await mitra.new_tenant(), [uuid4() for _ in range(24)]
+    twins = [await member(named="one") for _ in range(2)]
+    working = [asyncio.create_task(each.run()) for each in twins]
+    for sequence in range(1, 6):
+        await bus.publish(events_of(topic, tenant_id, things, [sequence]))
+        await until(lambda: sum(each.applied for each in twins) == sequence * len(things))  # noqa: B023 - it is awaited in this turn
+    for task in working:
+        await end(task)
+    assert [await handled(mitra, tenant_id, thing) for thing in things] == [[1, 2, 3, 4, 5]] * 24
 
 
 async def test_who_reads_on_after_its_partitions_went_to_another_applies_nothing(
