@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 import typer
 import uvloop
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
 
 from services import logs, up
@@ -169,8 +172,14 @@ async def _with_parent(work: Coroutine[Any, Any, None], parent: int | None) -> N
 
 def main() -> None:
     """The console script: the kit's commands and those of every manifest."""
+    try:
+        settings = Settings()
+    except ValidationError as error:  # its own text would show the values, and there are passwords among them
+        sys.exit("\n".join(f"MITRA_{'__'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()))
+    except SettingsError as error:
+        sys.exit(str(error))
     groups: dict[str, typer.Typer] = {}
-    for manifest in discover(Settings().services_path):
+    for manifest in discover(settings.services_path):
         for name, group in manifest.commands.items():
             if name in groups:  # several services have a command in the same group, as `import` has
                 groups[name].registered_commands += group.registered_commands
