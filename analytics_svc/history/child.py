@@ -68,7 +68,9 @@ def main() -> None:
     points = {name: chance for name, chance in asked["fail_points"].items() if name in FAIL_POINTS}
     failpoints.arm(points, known=FAIL_POINTS)
     signal.alarm(math.ceil(asked["seconds"]) + 1)  # who would end it may itself be gone
-    sys.stdout.buffer.write(encode(asyncio.run(carry_out(asked))))
+    answer = encode(asyncio.run(carry_out(asked)))
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # where whoever asked is gone, there is nobody to complain to
+    sys.stdout.buffer.write(answer)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import shutil
+import sys
+from asyncio.subprocess import PIPE
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,13 @@ from deltalake.exceptions import CommitFailedError
 
 from analytics_svc.history import flushing, lake
 from analytics_svc.history.child import FAIL_POINTS
-from analytics_svc.history.children import ChildFailed, ChildTooSlow, ask_child
+from analytics_svc.history.children import PROGRAM, ChildFailed, ChildTooSlow, ask_child
 from analytics_svc.settings import history_folder
 from services.database import Context
+from services.encoding import encode
 from services.jobs import NO_TENANT
+from services.manifests import ROOT
+from services.settings import plain_url
 from services.timers import arm
 from tests.analytics.history.made import FIRST_DAY, batch, connected, flush, held, keys_of, stamps, with_orders
 from tests.analytics.make import publish, settle
@@ -158,3 +163,22 @@ async def test_the_schedules_flush_what_there_is_and_tidy_it(mitra: Mitra, tenan
 async def test_a_child_that_is_too_slow_is_ended(mitra: Mitra) -> None:
     with pytest.raises(ChildTooSlow, match="flush took more than 0 s"):
         await ask_child(mitra.settings, "flush", {}, seconds=timedelta(milliseconds=5).total_seconds())
+
+
+async def test_a_child_whose_parent_was_killed_finishes_its_work_and_ends_without_a_word(mitra: Mitra, tenant_id: UUID) -> None:
+    orders = await with_orders(mitra, tenant_id, 2)
+    asked = {
+        "task": "flush",
+        "arguments": {},
+        "database_url": plain_url(mitra.settings.database("analytics")),
+        "folder": str(history_folder(mitra.settings)),
+        "fail_points": {},
+        "seconds": 60,
+    }
+    reading, writing = os.pipe()
+    os.close(reading)
+    child = await asyncio.create_subprocess_exec(sys.executable, "-m", PROGRAM, stdin=PIPE, stdout=writing, stderr=PIPE, cwd=ROOT)
+    os.close(writing)
+    _, said = await child.communicate(encode(asked))
+    assert said == b""
+    assert held(mitra) == keys_of(orders)
