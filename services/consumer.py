@@ -32,6 +32,7 @@ log = structlog.get_logger()
 
 BATCH = 500
 TRIES = 3
+LONGEST_PAUSE_SECONDS = 1.0
 MOST_FAILED_SUBJECTS = 100
 ALERT_AFTER_SECONDS = 60.0
 TRANSIENT = ("08", "40", "53", "55", "57")
@@ -99,7 +100,7 @@ class Consumer:
                     await self.close()
                 log.warning("consumer_retries", consumer=self.name, error_type=type(error).__name__, pause_seconds=pause)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, 5.0)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     async def step(self, *, wait_seconds: float = 1.0) -> int:
         """Read one batch and apply it whole, or, when that fails, event by event; answers how many events were read.

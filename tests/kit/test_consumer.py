@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services import consumer as consumer_module
-from services.bus import Message
+from services.bus import Message, OutOfRange
 from services.consumer import Consumer, TooManyParked
 from services.contracts import Event
 from services.database import context_of
@@ -118,6 +118,25 @@ async def _is_published(mitra: Mitra, message: Message) -> bool:
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
         return False
     return True
+
+
+async def test_whoever_was_away_long_is_found_within_a_second_of_coming_back(mitra: Mitra, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses, sleep = [], asyncio.sleep
+    failures = iter([ConnectionRefusedError()] * 7)
+
+    async def look() -> int:
+        raise next(failures, OutOfRange("the end of this test"))
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+
+    looking = consumer(mitra, on_thing)
+    monkeypatch.setattr(looking, "step", look)
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    with pytest.raises(OutOfRange):
+        await looking.run()
+    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0]
 
 
 async def test_so_many_failures_stop_the_consumer_instead_of_parking_the_world(
