@@ -2,30 +2,36 @@
 
 import base64
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
-from typing import Annotated, Any, Generic, TypeAlias, TypeVar
+from functools import cache, lru_cache
+from types import MappingProxyType
+from typing import Annotated, Any, Generic, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
 import orjson
 from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import ColumnElement, Row, Select, func, literal, select, text, tuple_
+from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import Base
 from services.encoding import encode
 from services.errors import Invalid, invalid_field
-from services.filters import Bindings, FilterError, FilterFields, compile_sql, parse_filter, table_column
+from services.filters import Bindings, FilterError, FilterFields, Shape, Term, compile_shape, parse_filter, shape_of, table_column
 from services.row_json import row_writer
 
 Item = TypeVar("Item")
 Found: TypeAlias = tuple[Sequence[Row[Any]], str | None, int | None]
 """The rows of a page, the cursor of the next, and how many there are if that was asked."""
 
+ValuesOf: TypeAlias = Callable[[Sequence[Term]], dict[str, Any]]
+
 ESTIMATE_CAP = 10_000
+MOST_KEPT = 500
+"""Statements of pages that are kept: callers make the shapes of filters. SQLAlchemy keeps as many compiled."""
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class ListQuery(BaseModel):
@@ -58,29 +64,49 @@ class Order:
         object.__setattr__(self, "column", table_column(self.column))
 
 
+class Wanted(NamedTuple):
+    """The rows of a list: the statement of its noun, the shape of the filter that narrows it, and what both of them bind."""
+
+    statement: Select[Any]
+    shape: Shape | None
+    terms: Sequence[Term]
+    values: Mapping[str, Any]
+
+
 @cache
-def unarchived(noun: type[Base]) -> Select[Any]:
-    """The rows of a noun that are not archived, which its list shows.
+def all_of(noun: type[Base]) -> Select[Any]:
+    """The rows of a noun.
 
     It asks for the columns of the table: one attribute of the class, and SQLAlchemy would compile and load it as records.
     """
-    table = noun.__table__
-    return select(table).where(table.c.archived_at.is_(None))
+    return select(noun.__table__)
 
 
-def filtered(statement: Select[Any], query: ListQuery, fields: FilterFields, *, bindings: Bindings) -> Select[Any]:
-    """`statement` narrowed by the query's filter. Raises Invalid that says where the filter is wrong."""
+@cache
+def unarchived(noun: type[Base]) -> Select[Any]:
+    """The rows of a noun that are not archived, which its list shows."""
+    return all_of(noun).where(noun.__table__.c.archived_at.is_(None))
+
+
+def filtered(
+    statement: Select[Any], query: ListQuery, fields: FilterFields, *, bindings: Bindings, values: Mapping[str, Any] = NOTHING
+) -> Wanted:
+    """`statement`, which binds `values`, narrowed by the query's filter. Raises Invalid that says where the filter is wrong.
+
+    Pages are kept for each statement, so that it is made once in the life of a process: what differs from one request to the next is bound.
+    """
     try:
         tree = parse_filter(query.filter)
-        return statement if tree is None else statement.where(compile_sql(tree, fields, bindings))
+        shape, terms = (None, []) if tree is None else shape_of(tree, fields, bindings)
     except FilterError as error:
         raise invalid_field("#query/filter", "filter", f"{error} (at character {error.position})") from error
+    return Wanted(statement, shape, terms, values)
 
 
 async def fetch_page(
-    session: AsyncSession, statement: Select[Any], query: ListQuery, *, id_column: Any, orders: Mapping[str, Order], default: str
+    session: AsyncSession, wanted: Wanted, query: ListQuery, *, id_column: Any, orders: Mapping[str, Order], default: str
 ) -> Found:
-    """Run one page of `statement` (a select of the columns of one table): its rows, the cursor of the next page, and the total if asked.
+    """Run one page of `wanted` (a select of the columns of one table): its rows, the cursor of the next page, and the total if asked.
 
     The cursor holds the last row's order value and id; it is bound to filter and order. The total is counted up to 10,001.
     Raises Invalid for an unknown order or a cursor of another list.
@@ -90,15 +116,15 @@ async def fetch_page(
     if field not in orders:
         raise invalid_field("#query/order_by", "unknown_order", f"Lists here are ordered by {', '.join(sorted(orders))}")
     order, id_column = orders[field], table_column(id_column)
-    total = await _capped_total(session, statement) if query.include_total else None
-    if query.cursor is not None:
-        value, last_id = _read_cursor(query, name, order.kind)
-        key = tuple_(order.column, id_column)
-        bound = tuple_(literal(value, order.column.type), literal(last_id, id_column.type))
-        statement = statement.where(key < bound if descending else key > bound)
-    columns: list[ColumnElement[Any]] = [order.column, id_column]
-    statement = statement.order_by(*(c.desc() if descending else c.asc() for c in columns)).limit(query.page_size + 1)
-    rows = (await session.execute(statement)).all()
+    last = None if query.cursor is None else _read_cursor(query, name, order.kind)
+    total = await _capped_total(session, wanted) if query.include_total else None
+    statement, values_of = _page(
+        wanted.statement, wanted.shape, order_column=order.column, id_column=id_column, descending=descending, is_first=last is None
+    )
+    values = {**wanted.values, **values_of(wanted.terms), "page_limit": query.page_size + 1}
+    if last is not None:
+        values["last_value"], values["last_id"] = last
+    rows = (await session.execute(statement, values)).all()
     more = len(rows) > query.page_size
     rows = rows[: query.page_size]
     next_cursor = _make_cursor(query, name, getattr(rows[-1], order.column.key), getattr(rows[-1], id_column.key)) if more else None
@@ -114,9 +140,32 @@ def page_of(schema: type[BaseModel], found: Found) -> Response:
     )
 
 
-async def _capped_total(session: AsyncSession, statement: Select[Any]) -> int:
+@lru_cache(maxsize=MOST_KEPT)
+def _page(
+    statement: Select[Any], shape: Shape | None, *, order_column: Any, id_column: Any, descending: bool, is_first: bool
+) -> tuple[Select[Any], ValuesOf]:
+    """One page of all filters of a shape, and what makes the values of one: building it anew, and its key, cost as much as running it."""
+    statement, values_of = _narrowed(statement, shape)
+    columns: list[ColumnElement[Any]] = [order_column, id_column]
+    if not is_first:
+        key = tuple_(*columns)
+        last = tuple_(bindparam("last_value", type_=order_column.type), bindparam("last_id", type_=id_column.type))
+        statement = statement.where(key < last if descending else key > last)
+    statement = statement.order_by(*(column.desc() if descending else column.asc() for column in columns))
+    return statement.limit(bindparam("page_limit", type_=Integer())), values_of
+
+
+def _narrowed(statement: Select[Any], shape: Shape | None) -> tuple[Select[Any], ValuesOf]:
+    if shape is None:
+        return statement, lambda terms: {}
+    condition = compile_shape(shape)
+    return statement.where(condition.clause), condition.values_of
+
+
+async def _capped_total(session: AsyncSession, wanted: Wanted) -> int:
+    statement, values_of = _narrowed(wanted.statement, wanted.shape)
     capped = statement.with_only_columns(text("1")).limit(ESTIMATE_CAP + 1).subquery()
-    return await session.scalar(select(func.count()).select_from(capped)) or 0
+    return await session.scalar(select(func.count()).select_from(capped), {**wanted.values, **values_of(wanted.terms)}) or 0
 
 
 def _binding(query: ListQuery, order: str) -> int:

@@ -15,6 +15,7 @@ from services.database import Context, Database
 from services.errors import Forbidden, Unauthenticated, Unavailable
 from services.failpoints import reach
 from services.links import SignedLinks
+from services.list_queries import read_at_once
 from services.problems import MEDIA_TYPE, Problem
 from services.tokens import GATEWAY, Caller, Verifier
 
@@ -48,7 +49,7 @@ class TransactionalRoute(APIRoute):
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
+        handle = read_at_once(self, super().get_route_handler())
         scope = (self.openapi_extra or {})["x-scope"]
 
         async def in_transaction(request: Request) -> Response:

@@ -17,7 +17,7 @@ from analytics_svc.value.statistics import DAYS_PER_WEEK
 from services.database import context_of, now
 from services.errors import NotFound, invalid_field
 from services.filters import Bindings, Field, FilterFields
-from services.paging import Found, ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, all_of, fetch_page, filtered
 from services.tenants import Tenant, business_day, get_tenant
 
 from . import purchases
@@ -49,6 +49,9 @@ ORDERS = {
     "churn_bps": Order(Score.churn_bps, int),
     "value_at_risk_minor": Order(Score.value_at_risk_minor, int),
 }
+LISTED = {
+    name: all_of(Score).where(order.column.is_not(None)) if order.column.nullable else all_of(Score) for name, order in ORDERS.items()
+}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -60,10 +63,8 @@ class NoPurchaseKnown(NotFound):
 
 async def list_customers(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the customers; a list by a value that no model has worked out yet for somebody leaves that customer out."""
-    statement = filtered(select(Score.__table__), query, FIELDS, bindings=Bindings(me, now(session)))
-    order = ORDERS.get((query.order_by or "").removeprefix("-"))
-    if order is not None and order.column.nullable:
-        statement = statement.where(order.column.is_not(None))
+    listed = LISTED.get((query.order_by or "").removeprefix("-"), all_of(Score))
+    statement = filtered(listed, query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Score.contact_id, orders=ORDERS, default="-revenue_to_date_minor")
 
 

@@ -16,7 +16,7 @@ from services.database import now
 from services.errors import Conflict, NotFound, invalid_field
 from services.filters import Bindings, Field, FilterFields
 from services.money import digits_of
-from services.paging import Found, ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, all_of, fetch_page, filtered
 
 from .models import Model
 from .rules import purchase_model_of, spend_parameters
@@ -59,7 +59,7 @@ async def get_model(session: AsyncSession, model_id: UUID, *, lock: bool = False
 
 async def list_models(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the models."""
-    statement = filtered(select(Model.__table__), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(all_of(Model), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Model.id, orders=ORDERS, default="-created_at")
 
 

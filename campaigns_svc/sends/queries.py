@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, literal, null, select, union_all
+from sqlalchemy import bindparam, func, literal, null, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import Base, now
 from services.events.campaigns_course import Counts
 from services.filters import Bindings, Field, FilterFields
-from services.paging import Found, ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, all_of, fetch_page, filtered
 
 from .models import QueuedSend, Send
 
@@ -60,18 +60,19 @@ RECIPIENT_FIELDS: FilterFields = {
     "arm": Field("choice", Recipient.arm),
 }
 RECIPIENT_ORDERS = {"contact_id": Order(Recipient.contact_id, UUID)}
+RECIPIENTS = select(_recipients).where(_recipients.c.campaign_id == bindparam("campaign_id"))
 
 
 async def list_sends(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the ledger."""
-    statement = filtered(select(Send.__table__), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(all_of(Send), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Send.id, orders=ORDERS, default="-created_at")
 
 
 async def list_recipients(session: AsyncSession, campaign_id: UUID, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the recipients of a campaign, those who are still to be written to among them."""
-    statement = select(_recipients).where(_recipients.c.campaign_id == campaign_id)
-    statement = filtered(statement, query, RECIPIENT_FIELDS, bindings=Bindings(me, now(session)))
+    of_it = {"campaign_id": campaign_id}
+    statement = filtered(RECIPIENTS, query, RECIPIENT_FIELDS, bindings=Bindings(me, now(session)), values=of_it)
     return await fetch_page(session, statement, query, id_column=Recipient.id, orders=RECIPIENT_ORDERS, default="contact_id")
 
 

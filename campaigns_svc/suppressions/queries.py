@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.database import now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
-from services.paging import Found, ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, all_of, fetch_page, filtered
 
 from .models import Suppression
 
@@ -37,7 +37,7 @@ async def get_suppression(session: AsyncSession, suppression_id: UUID, *, lock: 
 
 async def list_suppressions(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the suppressions, the lifted ones among them."""
-    statement = filtered(select(Suppression.__table__), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(all_of(Suppression), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Suppression.id, orders=ORDERS, default="-created_at")
 
 

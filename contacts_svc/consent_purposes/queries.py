@@ -40,6 +40,5 @@ async def find_purposes(session: AsyncSession, keys: Collection[str]) -> Mapping
 
 async def list_purposes(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the purposes that are not archived."""
-    statement = unarchived(ConsentPurpose)
-    statement = filtered(statement, query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(unarchived(ConsentPurpose), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=ConsentPurpose.id, orders=ORDERS, default="-created_at")

@@ -15,7 +15,7 @@ from services.database import context_of, now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
 from services.links import SignedLinks
-from services.paging import Found, ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, all_of, fetch_page, filtered
 
 from .models import Consent, ConsentStep
 from .schemas import ConsentRequest, ConsentRequests
@@ -51,7 +51,7 @@ async def get_consent(session: AsyncSession, consent_id: UUID) -> Consent:
 
 async def list_consents(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of all consents, whatever their status."""
-    statement = filtered(select(Consent.__table__), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(all_of(Consent), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Consent.id, orders=ORDERS, default="-created_at")
 
 

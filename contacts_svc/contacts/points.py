@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Text, any_, bindparam, delete, func, insert, select, type_coerce
+from sqlalchemy import ARRAY, ColumnElement, Text, TypeDecorator, any_, bindparam, delete, func, insert, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql import operators
 
@@ -46,6 +46,21 @@ def normal_form(kind: PointKind, value: str) -> str:
     return (email_address(value) if kind == "email" else phone_number(value, None)) or value
 
 
+class Member(TypeDecorator[list[str]]):
+    """The one member that a filter looks for, bound in the normal form under which it is stored."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, kind: PointKind) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def process_bind_param(self, value: list[str] | None, _dialect: Any) -> str | None:
+        """The text to compare with."""
+        return None if value is None else normal_form(self.kind, value[0])
+
+
 class PointSet(ARRAY[Any]):
     """The type under which filters see the addresses of a contact: a set whose membership is asked of `contact_point`."""
 
@@ -63,9 +78,8 @@ class PointSet(ARRAY[Any]):
             if op in (operators.is_, operators.is_not):
                 empty = func.jsonb_array_length(getattr(Contact, LISTS[kind][0])) == 0
                 return empty if op is operators.is_ else ~empty
-            (members,) = other
-            value = normal_form(kind, members.value[0])
-            bearers = select(ContactPoint.contact_id).where(ContactPoint.kind == kind, ContactPoint.value == value)
+            member = type_coerce(other[0], Member(kind))
+            bearers = select(ContactPoint.contact_id).where(ContactPoint.kind == kind, ContactPoint.value == member)
             return Contact.id == any_(func.array(bearers.scalar_subquery()))  # unlike IN, also by index inside an OR
 
     comparator_factory = Comparator

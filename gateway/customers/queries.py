@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.journal.models import JournalEntry, JournalMention
@@ -25,6 +25,12 @@ FIELDS: FilterFields = {
     "time": Field("instant", JournalMention.occurred_at),
 }
 ORDERS = {"time": Order(JournalMention.occurred_at, datetime)}
+_mention = JournalMention.__table__.c
+MENTIONS = select(JournalMention.__table__).where(
+    _mention.tenant_id == bindparam("tenant_id"),
+    _mention.contact_id == bindparam("contact_id"),
+    _mention.noun.in_(bindparam("nouns", expanding=True)),
+)
 
 
 async def list_timeline(
@@ -35,14 +41,10 @@ async def list_timeline(
     `segments` are the path segments by noun. Raises NotFound where nothing that the caller may read names the contact.
     """
     readable = [noun for noun, segment in segments.items() if allows(caller.scopes, f"{segment}:read")]
-    mentions = select(JournalMention.__table__).where(
-        JournalMention.tenant_id == context_of(session).tenant_id,
-        JournalMention.contact_id == contact_id,
-        JournalMention.noun.in_(readable),
-    )
-    if not await session.scalar(select(exists(mentions))):
+    of_them = {"tenant_id": context_of(session).tenant_id, "contact_id": contact_id, "nouns": readable}
+    if not await session.scalar(select(exists(MENTIONS)), of_them):
         raise NotFound(f"The journal knows no customer {contact_id}")
-    wanted = filtered(mentions, query, FIELDS, bindings=Bindings(caller.user_id, now(session)))
+    wanted = filtered(MENTIONS, query, FIELDS, bindings=Bindings(caller.user_id, now(session)), values=of_them)
     found, cursor, total = await fetch_page(session, wanted, query, id_column=JournalMention.event_id, orders=ORDERS, default="time")
     return await _entries(session, [mention.seq for mention in found]), cursor, total
 

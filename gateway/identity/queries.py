@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.database import now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
-from services.paging import Found, ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, all_of, fetch_page, filtered
 
 from .models import Team, User
 
@@ -63,11 +63,11 @@ async def find_missing_teams(session: AsyncSession, team_ids: Collection[UUID]) 
 
 async def list_users(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the users."""
-    statement = filtered(select(User.__table__), query, USER_FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(all_of(User), query, USER_FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=User.id, orders=USER_ORDERS, default="created_at")
 
 
 async def list_teams(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the teams."""
-    statement = filtered(select(Team.__table__), query, TEAM_FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(all_of(Team), query, TEAM_FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=Team.id, orders=TEAM_ORDERS, default="name")

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.identity.models import User
 from services.database import Context, bind_tenant, context_of, now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
-from services.paging import Found, ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, all_of, fetch_page, filtered
 from services.tokens import Caller
 
 from .models import Key
@@ -25,6 +25,7 @@ FIELDS: FilterFields = {
     "created_at": Field("instant", Key.created_at),
 }
 ORDERS = {"created_at": Order(Key.created_at, datetime)}
+LISTED = all_of(Key).where(Key.__table__.c.tenant_id == bindparam("tenant_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ async def get_key(session: AsyncSession, key_id: UUID, *, lock: bool = False) ->
 
 async def list_keys(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the keys of the caller's tenant."""
-    statement = select(Key.__table__).where(Key.tenant_id == context_of(session).tenant_id)
-    statement = filtered(statement, query, FIELDS, bindings=Bindings(me, now(session)))
+    of_tenant = {"tenant_id": context_of(session).tenant_id}
+    statement = filtered(LISTED, query, FIELDS, bindings=Bindings(me, now(session)), values=of_tenant)
     return await fetch_page(session, statement, query, id_column=Key.id, orders=ORDERS, default="created_at")
 
 

@@ -3,13 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
-from services.paging import Found, ListQuery, Order, fetch_page, filtered
+from services.paging import Found, ListQuery, Order, all_of, fetch_page, filtered
 
 from .models import HostedTenant
 
@@ -32,5 +31,5 @@ async def get_tenant(session: AsyncSession, tenant_id: UUID, *, lock: bool = Fal
 
 async def list_tenants(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> Found:
     """A page of the tenants that the caller may see: its own."""
-    statement = filtered(select(HostedTenant.__table__), query, FIELDS, bindings=Bindings(me, now(session)))
+    statement = filtered(all_of(HostedTenant), query, FIELDS, bindings=Bindings(me, now(session)))
     return await fetch_page(session, statement, query, id_column=HostedTenant.id, orders=ORDERS, default="created_at")

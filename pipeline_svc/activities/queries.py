@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, or_
+from sqlalchemy import bindparam, func, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import now
@@ -44,6 +44,15 @@ ORDERS = {
     "updated_at": Order(Activity.updated_at, datetime),
     "scheduled_at": Order(Activity.scheduled_or_created_at, datetime),  # work without a time stands where it was created
 }
+_activity = Activity.__table__.c
+SCHEDULE = unarchived(Activity).where(
+    _activity.status.in_(("planned", "in_progress")),
+    _activity.owner_id == bindparam("owner_id"),
+    or_(_activity.starts_at.is_not(None), _activity.due_at.is_not(None)),
+    _activity.scheduled_or_created_at < bindparam("ends"),
+    func.coalesce(_activity.ends_at, _activity.due_at, _activity.starts_at) >= bindparam("starts"),
+)
+"""An owner's open work that has a time and touches a window."""
 
 
 async def get_activity(session: AsyncSession, activity_id: UUID, *, lock: bool = False) -> Activity:
@@ -69,13 +78,6 @@ async def list_schedule(session: AsyncSession, query: ScheduleQuery, *, me: UUID
     end = query.to or (start + WEEK if start < LAST_WEEK else start)
     if end < start:
         raise invalid_field("#query/to", "before_from", "The window ends before it begins")
-    ends_at = func.coalesce(Activity.ends_at, Activity.due_at, Activity.starts_at)
-    statement = unarchived(Activity).where(
-        Activity.status.in_(("planned", "in_progress")),
-        Activity.owner_id == owner_id,
-        or_(Activity.starts_at.is_not(None), Activity.due_at.is_not(None)),
-        Activity.scheduled_or_created_at < end,
-        ends_at >= start,
-    )
     page = ListQuery(page_size=query.page_size, cursor=query.cursor)
-    return await fetch_page(session, statement, page, id_column=Activity.id, orders=ORDERS, default="scheduled_at")
+    wanted = filtered(SCHEDULE, page, {}, bindings=Bindings(me, start), values={"owner_id": owner_id, "starts": start, "ends": end})
+    return await fetch_page(session, wanted, page, id_column=Activity.id, orders=ORDERS, default="scheduled_at")

@@ -1,36 +1,28 @@
-"""From the tree of a filter to a condition of PostgreSQL: every value and every key a bound parameter of a stated type."""
+"""From a filter to a condition of PostgreSQL: every value and every key a bound parameter of a stated type."""
 
 import json
 import operator
-from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
-from uuid import UUID
+from functools import partial
+from itertools import count
+from typing import Any, TypeAlias
 
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    Boolean,
-    ColumnElement,
-    Date,
-    DateTime,
-    Numeric,
-    Text,
-    Uuid,
-    and_,
-    cast,
-    func,
-    literal,
-    or_,
-    true,
-)
+from sqlalchemy import ARRAY, ColumnElement, Text, and_, bindparam, cast, func, literal, or_, true
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
 from services.filters.fields import Bindings, Column, FilterFields
-from services.filters.terms import Term, Value, make_term
-from services.filters.tree import AllOf, AnyOf, Comparison, Filter, Negation
+from services.filters.shapes import TEXT, Form, Joined, Shape, shape_of
+from services.filters.terms import Term, Value
+from services.filters.tree import Filter
+
+Take: TypeAlias = Callable[[Term], Any]
+"""What is bound of a comparison."""
+
+Bind: TypeAlias = Callable[[Take, TypeEngine[Any]], ColumnElement[Any]]
+"""Makes a parameter of one comparison."""
 
 _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
@@ -41,7 +33,18 @@ _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
 }
 _JSON_TYPES = {"text": "string", "number": "number", "boolean": "boolean"}
-_BIGINTS = range(-(2**63), 2**63)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """The condition of all filters of a shape, and what its parameters take: by name, of the comparison at a place."""
+
+    clause: ColumnElement[bool]
+    parameters: Sequence[tuple[str, int, Take]]
+
+    def values_of(self, terms: Sequence[Term]) -> dict[str, Any]:
+        """The values of one filter, whose comparisons `terms` are."""
+        return {name: take(terms[place]) for name, place, take in self.parameters}
 
 
 def compile_sql(tree: Filter | None, fields: FilterFields, bindings: Bindings) -> ColumnElement[bool]:
@@ -50,90 +53,113 @@ def compile_sql(tree: Filter | None, fields: FilterFields, bindings: Bindings) -
     It belongs into a WHERE as it is; None, the empty filter, is true. Each declared field that the tree names needs a column.
     Raises FilterError as `make_term` does. The law holds for a database of the design: builtin C.UTF-8, text stored in normal form C.
     """
-    match tree:
-        case None:
-            return true()
-        case AllOf(parts):
-            return and_(*(compile_sql(part, fields, bindings) for part in parts))
-        case AnyOf(parts):
-            return or_(*(compile_sql(part, fields, bindings) for part in parts))
-        case Negation(part):  # two-valued: NOT of NULL would be NULL
-            return compile_sql(part, fields, bindings).is_not(true())
-        case Comparison():
-            return _condition(make_term(tree, fields, bindings))
+    if tree is None:
+        return true()
+    shape, terms = shape_of(tree, fields, bindings)
+    return _joined(shape, iter([partial(_literal, term) for term in terms]))
 
 
-def _condition(term: Term) -> ColumnElement[bool]:
-    column = term.field.column
-    if column is None:
-        raise TypeError(f"field {term.name!r} has no column")
-    if term.key is not None:
-        return _custom_condition(term, column, term.key)
-    if term.value is None:
-        return _presence(term, _or_json_null(column) if isinstance(column.type, JSONB) else column)
-    if term.kind == "tags":
-        return _has_member(column, str(term.value))
-    if term.operator == ":":
-        return column.icontains(str(term.value), autoescape=True)
-    return _compared(term, column, _bound(term.value))
+def compile_shape(shape: Shape) -> Condition:
+    """The condition of every filter of `shape`, with parameters that have no values yet."""
+    parameters: list[tuple[str, int, Take]] = []
+
+    def bind(place: int, take: Take, kind: TypeEngine[Any]) -> ColumnElement[Any]:
+        name = f"filter_{len(parameters)}"
+        parameters.append((name, place, take))
+        return bindparam(name, type_=kind)
+
+    return Condition(_joined(shape, (partial(bind, place) for place in count())), parameters)
 
 
-def _custom_condition(term: Term, column: Column, key: str) -> ColumnElement[bool]:
-    stored = column.op("->", return_type=JSONB())(literal(key, Text()))
-    if term.value is None:
-        return _presence(term, _or_json_null(stored))
-    if term.operator == "=":  # containment, which a GIN index on the column serves
-        return column.op("@>", is_comparison=True)(_json(f"{{{json.dumps(key)}: {_json_text(term.value)}}}"))
-    of_the_type = func.jsonb_typeof(stored) == literal(_JSON_TYPES[term.kind], Text())
-    if term.operator == ":":
-        text = column.op("->>", return_type=Text())(literal(key, Text()))
-        return or_(_has_member(stored, str(term.value)), and_(of_the_type, text.icontains(str(term.value), autoescape=True)))
-    return and_(of_the_type, _compared(term, stored, _json(_json_text(term.value))))
+def _literal(term: Term, take: Take, kind: TypeEngine[Any]) -> ColumnElement[Any]:
+    return literal(take(term), kind)
 
 
-def _compared(term: Term, stored: Column, value: ColumnElement[Any]) -> ColumnElement[bool]:
-    compared: ColumnElement[bool] = _COMPARE[term.operator](stored, value)
+def _joined(shape: Shape, binds: Iterator[Bind]) -> ColumnElement[bool]:
+    match shape:
+        case Form():
+            return _condition(shape, next(binds))
+        case Joined("AND", parts):
+            return and_(*_each(parts, binds))
+        case Joined("OR", parts):
+            return or_(*_each(parts, binds))
+        case Joined(_, (part,)):  # two-valued: NOT of NULL would be NULL
+            return _joined(part, binds).is_not(true())
+    raise AssertionError(shape)
+
+
+def _each(parts: Iterable[Shape], binds: Iterator[Bind]) -> list[ColumnElement[bool]]:
+    return [_joined(part, binds) for part in parts]
+
+
+def _condition(form: Form, bind: Bind) -> ColumnElement[bool]:
+    column = form.column
+    if form.is_of_key:
+        return _custom_condition(form, bind)
+    if form.type is None:
+        return _presence(form, _or_json_null(column) if isinstance(column.type, JSONB) else column)
+    if form.kind == "tags":
+        return _has_member(column, bind)
+    if form.operator == ":":
+        return column.icontains(bind(_part, TEXT), escape="/")
+    return _compared(form, column, bind(_value, form.type))
+
+
+def _custom_condition(form: Form, bind: Bind) -> ColumnElement[bool]:
+    if form.type is not None and form.operator == "=":  # containment, which a GIN index on the column serves
+        return form.column.op("@>", is_comparison=True)(cast(bind(_pair, TEXT), JSONB))
+    stored = form.column.op("->", return_type=JSONB())(bind(_key, TEXT))
+    if form.type is None:
+        return _presence(form, _or_json_null(stored))
+    of_the_type = func.jsonb_typeof(stored) == literal(_JSON_TYPES[form.kind], TEXT)
+    if form.operator == ":":
+        text = form.column.op("->>", return_type=Text())(bind(_key, TEXT))
+        return or_(_has_member(stored, bind), and_(of_the_type, text.icontains(bind(_part, TEXT), escape="/")))
+    return and_(of_the_type, _compared(form, stored, cast(bind(_json, TEXT), JSONB)))
+
+
+def _compared(form: Form, stored: Column, value: ColumnElement[Any]) -> ColumnElement[bool]:
+    compared: ColumnElement[bool] = _COMPARE[form.operator](stored, value)
     return compared
 
 
-def _presence(term: Term, stored: Column) -> ColumnElement[bool]:
-    return stored.is_(None) if term.operator == "=" else stored.is_not(None)
+def _presence(form: Form, stored: Column) -> ColumnElement[bool]:
+    return stored.is_(None) if form.operator == "=" else stored.is_not(None)
 
 
 def _or_json_null(stored: Column) -> ColumnElement[Any]:
     """NULL also where the value is the null of JSON."""
-    return func.nullif(stored, _json("null"))
+    return func.nullif(stored, cast(literal("null", TEXT), JSONB))
 
 
-def _has_member(stored: Column, member: str) -> ColumnElement[bool]:
-    members = literal([member], stored.type) if isinstance(stored.type, ARRAY) else _json(json.dumps([member]))
+def _has_member(stored: Column, bind: Bind) -> ColumnElement[bool]:
+    members = bind(_members, stored.type) if isinstance(stored.type, ARRAY) else cast(bind(_json_members, TEXT), JSONB)
     return stored.op("@>", is_comparison=True)(members)
 
 
-def _json(text: str) -> ColumnElement[Any]:
-    return cast(literal(text, Text()), JSONB)
+def _value(term: Term) -> Value:
+    return term.value
 
 
-def _json_text(value: Value) -> str:
-    return f"{value:f}" if isinstance(value, Decimal) else json.dumps(value)
+def _key(term: Term) -> str | None:
+    return term.key
 
 
-def _bound(value: Value) -> ColumnElement[Any]:
-    return literal(value, _sql_type(value))
+def _members(term: Term) -> list[str]:
+    return [str(term.value)]
 
 
-def _sql_type(value: Value) -> TypeEngine[Any]:
-    match value:
-        case bool():
-            return Boolean()
-        case int():
-            return BigInteger() if value in _BIGINTS else Numeric()
-        case Decimal():
-            return Numeric()
-        case datetime():
-            return DateTime(timezone=True)
-        case date():
-            return Date()
-        case UUID():
-            return Uuid()
-    return Text()
+def _json_members(term: Term) -> str:
+    return json.dumps(_members(term))
+
+
+def _part(term: Term) -> str:
+    return str(term.value).replace("/", "//").replace("%", "/%").replace("_", "/_")
+
+
+def _json(term: Term) -> str:
+    return f"{term.value:f}" if isinstance(term.value, Decimal) else json.dumps(term.value)
+
+
+def _pair(term: Term) -> str:
+    return f"{{{json.dumps(term.key)}: {_json(term)}}}"
