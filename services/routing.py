@@ -1,7 +1,7 @@
 """The router of every service: each operation names its scope, runs in one transaction, and commits before its answer leaves."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,11 +11,11 @@ from fastapi.routing import APIRoute
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services import idempotency
+from services.calling import handler_of
 from services.database import Context, Database
 from services.errors import Forbidden, Unauthenticated, Unavailable
 from services.failpoints import reach
 from services.links import SignedLinks
-from services.list_queries import read_at_once
 from services.problems import MEDIA_TYPE, Problem
 from services.tokens import GATEWAY, Caller, Verifier
 
@@ -49,7 +49,7 @@ class TransactionalRoute(APIRoute):
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = read_at_once(self, super().get_route_handler())
+        handle = handler_of(self, KNOWN)
         scope = (self.openapi_extra or {})["x-scope"]
 
         async def in_transaction(request: Request) -> Response:
@@ -63,7 +63,7 @@ class TransactionalRoute(APIRoute):
                 raise Unavailable("The database does not answer just now") from error
             finally:
                 session: AsyncSession | None = getattr(request.state, "session", None)
-                if session is not None:
+                if session is not None and session.in_transaction():  # after a commit it holds nothing that is to be given back
                     await session.close()
 
         return in_transaction
@@ -164,6 +164,7 @@ async def _caller(request: Request) -> Caller:
 
 SessionDep = Annotated[AsyncSession, Depends(_session)]
 CallerDep = Annotated[Caller, Depends(_caller)]
+KNOWN: Mapping[Any, Callable[[Request], Any]] = {_session: session_of, _caller: caller_of}
 
 
 def allows(scopes: frozenset[str], needed: str) -> bool:

@@ -17,6 +17,9 @@ AS_IT_IS = (str, int, bool, UUID, date, dict[str, str])
 AS_IT_IS_IN_A_COLUMN = (datetime, AwareDatetime, float)
 """Inside JSON an instant is text and a float may look like an integer: pydantic reads and writes them anew."""
 
+MISSING = object()
+"""Stands where JSON lacks what its schema requires: it cannot be written."""
+
 
 @cache
 def row_writer(schema: type[BaseModel], columns: tuple[str, ...]) -> Callable[[Sequence[Any]], dict[str, Any]]:
@@ -29,7 +32,7 @@ def row_writer(schema: type[BaseModel], columns: tuple[str, ...]) -> Callable[[S
     writes = [(name, write) for name, field in schema.model_fields.items() if (write := _write_of(field, in_json=False)) is not None]
 
     def write_row(row: Sequence[Any]) -> dict[str, Any]:
-        found = dict(zip(names, take(row), strict=True))
+        found = dict(zip(names, take(row), strict=False))
         for name, write in writes:
             if (value := found[name]) is not None and value != []:
                 found[name] = write(value)
@@ -65,16 +68,22 @@ def _list_writer(write: Write | None) -> Write | None:
 
 
 def _model_writer(model: type[BaseModel]) -> Write:
-    """An object in the order of its schema, with what was added to that since it was stored."""
-    fields = [(name, _write_of(field, in_json=True)) for name, field in model.model_fields.items()]
-    defaults = {
-        name: to_jsonable_python(field.get_default(call_default_factory=True))
-        for name, field in model.model_fields.items()
-        if not field.is_required()
+    """An object in the order of its schema, with what was added to that since it was stored and without what was taken from it."""
+    fields = model.model_fields
+    blank = {
+        name: MISSING if field.is_required() else to_jsonable_python(field.get_default(call_default_factory=True))
+        for name, field in fields.items()
     }
+    size = len(blank)
+    writes = [(name, write) for name, field in fields.items() if (write := _write_of(field, in_json=True)) is not None]
 
     def write_object(value: dict[str, Any]) -> dict[str, Any]:
-        full = {**defaults, **value}
-        return {name: full[name] if write is None or full[name] is None else write(full[name]) for name, write in fields}
+        full = {**blank, **value}
+        if len(full) > size:
+            full = {name: full[name] for name in blank}
+        for name, write in writes:
+            if (found := full[name]) is not None:
+                full[name] = write(found)
+        return full
 
     return write_object

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from services.list_queries import read_query
+from services.calling import read_query
 from services.paging import ListQuery
 from tests.harness import Mitra
 
