@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from rich.console import Console
 
-from services import logs, up
+from services import logs, memory, up
 from services.application import deployable_of
 from services.bus.opening import loop_factory
 from services.command_events import events
@@ -179,7 +179,9 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(str(error))
     groups: dict[str, typer.Typer] = {}
-    for manifest in discover(settings.services_path):
+    with memory.undisturbed():
+        manifests = discover(settings.services_path)
+    for manifest in manifests:
         for name, group in manifest.commands.items():
             if name in groups:  # several services have a command in the same group, as `import` has
                 groups[name].registered_commands += group.registered_commands

@@ -31,7 +31,8 @@ async def serve(manifests: Sequence[Manifest], settings: Settings, *, host: str,
     """Answer HTTP at host:port until the process is told to stop."""
     failpoints.arm(settings.fail_points, seed=settings.fail_seed, known=fail_points_of(manifests))
     tracing.start(f"mitra-serve-{process_name(manifests)}")
-    application = build_application(manifests, settings)
+    with memory.undisturbed():
+        application = build_application(manifests, settings)
     memory.set_apart_what_is_loaded()
     config = uvicorn.Config(
         application,

@@ -36,3 +36,13 @@ def test_knots_made_later_are_still_collected() -> None:
     held = [[number] for number in range(2 * memory.ALLOCATIONS)]
     assert gone() is None
     assert len(held) == 2 * memory.ALLOCATIONS
+
+
+def test_nothing_is_collected_while_a_process_loads() -> None:
+    with memory.undisturbed():
+        knot = weakref.ref(Knot())
+        held = [[number] for number in range(2 * gc.get_threshold()[0])]
+        assert knot() is not None
+    gc.collect()
+    assert knot() is None
+    assert held
