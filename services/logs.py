@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from structlog.typing import ExcInfo
 
 from services.encoding import encode
 
+SELDOM_SECONDS = 10.0
 WITHOUT_LOCALS = ExceptionDictTransformer(show_locals=False, max_frames=30)
 
 
@@ -30,6 +32,7 @@ def configure(level: str) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LibraryLine())
+    handler.addFilter(Seldom())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
@@ -41,6 +44,30 @@ def traceback_of(exc_info: ExcInfo) -> list[dict[str, Any]]:
 def _without_values(part: dict[str, Any]) -> dict[str, Any]:
     grouped = [[_without_values(inner) for inner in chain] for chain in part["exceptions"]]
     return {"exc_type": part["exc_type"], "is_cause": part["is_cause"], "frames": part["frames"], "exceptions": grouped}
+
+
+class Seldom(logging.Filter):
+    """Lets through what a library says at a place once in ten seconds, with how often it was said meanwhile, and every exception.
+
+    A client whose brokers are away complains six hundred times a second, and the machine may have better things to do just then.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._silent_until: dict[tuple[str, int], float] = {}
+        self._left_out: Counter[tuple[str, int]] = Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether `record` is written."""
+        if record.exc_info:
+            return True
+        place = record.pathname, record.lineno
+        if record.created < self._silent_until.get(place, 0.0):
+            self._left_out[place] += 1
+            return False
+        self._silent_until[place] = record.created + SELDOM_SECONDS
+        record.left_out = self._left_out.pop(place, 0)
+        return True
 
 
 class LibraryLine(logging.Formatter):
@@ -55,6 +82,8 @@ class LibraryLine(logging.Formatter):
             "timestamp": datetime.fromtimestamp(record.created, UTC),
             "place": f"{record.module}.{record.funcName}:{record.lineno}",
         }
+        if left_out := getattr(record, "left_out", 0):
+            line["left_out"] = left_out
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = traceback_of(record.exc_info)
         return encode(line).decode()

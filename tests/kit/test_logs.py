@@ -1,6 +1,7 @@
 """Logs: JSON lines that carry ids and types, and never a value, not even when something crashes."""
 
 import json
+import logging
 import subprocess
 import sys
 from typing import Any
@@ -104,3 +105,23 @@ def test_what_is_below_the_level_is_not_written() -> None:
 def test_an_unknown_level_is_refused() -> None:
     with pytest.raises(KeyError, match="LOUD"):
         logs.configure("loud")
+
+
+def test_what_a_library_says_again_and_again_is_written_once_in_ten_seconds_with_how_often_it_was_said() -> None:
+    seldom, line = logs.Seldom(), logs.LibraryLine()
+
+    def said(second: float, lineno: int = 1, *, exc_info: Any = None) -> dict[str, Any] | None:
+        record = logging.LogRecord("client", logging.ERROR, "client.py", lineno, "no broker", None, exc_info)
+        record.created = second
+        return json.loads(line.format(record)) if seldom.filter(record) else None
+
+    first = said(0.0)
+    assert first is not None
+    assert "left_out" not in first
+    assert [said(second) for second in (0.1, 5.0, 9.9)] == [None, None, None]
+    assert said(9.9, lineno=2) is not None
+    again = said(10.1)
+    assert again is not None
+    assert again["left_out"] == 3
+    failed = ValueError, ValueError(), None
+    assert all(said(10.2, exc_info=failed) for _ in range(2))
