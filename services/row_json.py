@@ -25,14 +25,16 @@ MISSING = object()
 def row_writer(schema: type[BaseModel], columns: tuple[str, ...]) -> Callable[[Sequence[Any]], dict[str, Any]]:
     """What makes a row with `columns` into the object that `schema` shows, of values that `encoding.encode` takes.
 
-    The schema has two fields or more, all of them columns, and it computes and converts nothing. Raises ValueError for what is no column.
+    The schema's fields are columns, and it computes and converts nothing. Raises ValueError for what is no column and for fewer than two.
     """
     names = tuple(schema.model_fields)
+    if len(names) < 2:  # of one column `take` answers the value itself
+        raise ValueError(f"{schema.__name__} has fewer than two fields")
     take = itemgetter(*(columns.index(name) for name in names))
     writes = [(name, write) for name, field in schema.model_fields.items() if (write := _write_of(field, in_json=False)) is not None]
 
     def write_row(row: Sequence[Any]) -> dict[str, Any]:
-        found = dict(zip(names, take(row), strict=False))
+        found = dict(zip(names, take(row), strict=False))  # as many as there are names; looking at each row costs 40 µs a list
         for name, write in writes:
             if (value := found[name]) is not None and value != []:
                 found[name] = write(value)

@@ -120,6 +120,15 @@ def test_what_was_added_to_a_part_since_it_was_stored_has_its_default() -> None:
     )
 
 
+def test_a_schema_of_one_field_is_refused_once_and_for_all_its_rows() -> None:
+    class Lone(BaseModel):
+        code: str
+
+    row = namedtuple("Row", ["code", "size"])("ab", 1)
+    with pytest.raises(ValueError, match="Lone has fewer than two fields"):
+        page_of(Lone, ([row], None, None))  # type: ignore[list-item]
+
+
 async def test_a_record_is_read_as_it_was_answered_when_it_was_made(mitra: Mitra) -> None:
     """Whoever makes a record gets it by the way of pydantic."""
     client = mitra.client("demo", mitra.caller(await mitra.new_tenant()))
