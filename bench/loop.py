@@ -24,7 +24,7 @@ from tests.harness import Mitra
 FILL_COUNTER = "INSERT INTO ticket_counter (tenant_id, last_number) VALUES ($1, $2)"
 RAW = "a raw asyncpg transaction in a bare ASGI app"
 FIRST, DEEP_PAGE = "list of 50 contacts, first page", "list of 50 contacts, at depth 50,000"
-CLIENTS, TURNS, COUNT, LISTS = 8, 12, 300, 100
+CLIENTS, TURNS, COUNT, LISTS = 8, 30, 300, 100
 MANY, DEEP = 100_000, 50_000
 CONTACT = {"kind": "person", "given_name": "Ada", "family_name": "Example", "emails": [{"address": "ada@example.com"}], "country": "DE"}
 """A contact as somebody enters it."""

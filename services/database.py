@@ -1,5 +1,6 @@
 """A service's database: sessions that know their tenant, the declarative base of its tables, and the check of its role."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, cast
@@ -9,6 +10,7 @@ import asyncpg
 import orjson
 from sqlalchemy import BigInteger, DateTime, MetaData, Table, Text, event, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, SessionTransaction, mapped_column
 from sqlalchemy.orm.decl_api import declared_attr
@@ -95,6 +97,7 @@ class Database:
             connect_args={"async_creator_fn": _connect, "server_settings": {"application_name": application_name, "jit": "off"}},
         )
         event.listen(self.engine.sync_engine, "connect", _take_json_as_text)
+        event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
         event.listen(self.engine.sync_engine, "checkin", _forget_tenant)
 
     def session(self, context: Context | None = None) -> AsyncSession:
@@ -140,6 +143,14 @@ class TenantConnection(asyncpg.Connection):
         except asyncpg.PostgresError:
             self.terminate()  # it may have begun a transaction, of which the driver keeps no account
             raise
+
+    async def read(self, tenant_id: UUID | None, query: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
+        """The rows of a query, in a transaction of its own. Raises as the driver does, and leaves the transaction as it is then."""
+        self.next_tenant_id = tenant_id
+        await self.execute("BEGIN READ ONLY;")
+        rows = await self.fetch(query, *arguments)
+        await self.execute("COMMIT;")
+        return rows
 
 
 async def _connect(*arguments: Any, **options: Any) -> TenantConnection:
@@ -191,6 +202,12 @@ def _name_tenant(session: Session, _transaction: SessionTransaction, connection:
     """Nothing is sent yet: the driver begins a transaction together with its first statement."""
     context = session.info.get("context")
     connection.connection.driver_connection.next_tenant_id = context.tenant_id if context is not None else None
+
+
+def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:
+    """The pool opens another connection in the place of one that the server has ended meanwhile."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError("the server has ended it")
 
 
 def _forget_tenant(connection: Any, _record: Any) -> None:

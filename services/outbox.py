@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import Identity, Text, event, insert, inspect
+from sqlalchemy import Identity, Text, event, inspect
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -16,6 +16,7 @@ from services.envelope import MAX_BYTES, Envelope
 from services.errors import Conflict, TooLarge
 from services.failpoints import reach
 from services.identifiers import new_id
+from services.kept_statements import KeptInsert
 
 BOOKKEEPING = frozenset({"version", "updated_at", "tenant_id", "partition_key"})
 
@@ -32,8 +33,7 @@ class Outbox(Base):
     event: Mapped[str] = mapped_column(Text)
 
 
-INSERT = insert(Outbox.__table__).inline()  # type: ignore[arg-type]
-"""Made once, and without asking for the id that was drawn: every write pays for this statement."""
+INSERT = KeptInsert(Outbox.__table__, "topic", "partition_key", "event")
 
 
 class RecordedTwice(Conflict):
@@ -124,7 +124,7 @@ async def _insert(session: AsyncSession, facts: Sequence[tuple[Row, Event, datet
                 f"{fact.type} would carry {len(encoded):,} bytes; an event carries at most {MAX_BYTES:,}", code="event_too_large"
             )
         rows.append({"topic": topic_of(fact.type), "partition_key": row.partition_key, "event": encoded.decode()})
-    await session.execute(INSERT, rows if len(rows) > 1 else rows[0])
+    await INSERT.write(session, rows)
 
 
 def envelope_of(

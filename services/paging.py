@@ -13,24 +13,22 @@ from uuid import UUID
 import orjson
 from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, func, select, text, tuple_
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import Base
 from services.encoding import encode
 from services.errors import Invalid, invalid_field
 from services.filters import Bindings, FilterError, FilterFields, Shape, Term, compile_shape, parse_filter, shape_of, table_column
+from services.kept_statements import KeptSelect, Rows
 from services.row_json import row_writer
 
 Item = TypeVar("Item")
-Found: TypeAlias = tuple[Sequence[Row[Any]], str | None, int | None]
-"""The rows of a page, the cursor of the next, and how many there are if that was asked."""
-
 ValuesOf: TypeAlias = Callable[[Sequence[Term]], dict[str, Any]]
 
 ESTIMATE_CAP = 10_000
 MOST_KEPT = 500
-"""Statements of pages that are kept: callers make the shapes of filters. SQLAlchemy keeps as many compiled."""
+"""Statements of pages that are kept: callers make the shapes of filters."""
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -62,6 +60,19 @@ class Order:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "column", table_column(self.column))
+
+
+class Found(NamedTuple):
+    """The rows of a page and what their values are called, the cursor of the next, and how many there are if that was asked."""
+
+    rows: Rows
+    columns: tuple[str, ...]
+    next_cursor: str | None
+    total: int | None
+
+    def named(self) -> list[dict[str, Any]]:
+        """The rows, their values by name."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
 
 class Wanted(NamedTuple):
@@ -118,32 +129,31 @@ async def fetch_page(
     order, id_column = orders[field], table_column(id_column)
     last = None if query.cursor is None else _read_cursor(query, name, order.kind)
     total = await _capped_total(session, wanted) if query.include_total else None
-    statement, values_of = _page(
+    page, values_of = _page(
         wanted.statement, wanted.shape, order_column=order.column, id_column=id_column, descending=descending, is_first=last is None
     )
     values = {**wanted.values, **values_of(wanted.terms), "page_limit": query.page_size + 1}
     if last is not None:
         values["last_value"], values["last_id"] = last
-    rows = (await session.execute(statement, values)).all()
-    more = len(rows) > query.page_size
+    rows = await page.rows(session, values)
+    if len(rows) <= query.page_size:
+        return Found(rows, page.columns, None, total)
     rows = rows[: query.page_size]
-    next_cursor = _make_cursor(query, name, getattr(rows[-1], order.column.key), getattr(rows[-1], id_column.key)) if more else None
-    return rows, next_cursor, total
+    value, last_id = (rows[-1][page.columns.index(column.key)] for column in (order.column, id_column))
+    return Found(rows, page.columns, _make_cursor(query, name, value, last_id), total)
 
 
 def page_of(schema: type[BaseModel], found: Found) -> Response:
     """The answer of a list: what `fetch_page` found, as `Page[schema]` writes it."""
-    rows, next_cursor, total = found
-    write = row_writer(schema, rows[0]._fields) if rows else dict
-    return Response(
-        encode({"items": [write(row) for row in rows], "next_cursor": next_cursor, "total": total}), media_type="application/json"
-    )
+    write = row_writer(schema, found.columns)
+    body = {"items": [write(row) for row in found.rows], "next_cursor": found.next_cursor, "total": found.total}
+    return Response(encode(body), media_type="application/json")
 
 
 @lru_cache(maxsize=MOST_KEPT)
 def _page(
     statement: Select[Any], shape: Shape | None, *, order_column: Any, id_column: Any, descending: bool, is_first: bool
-) -> tuple[Select[Any], ValuesOf]:
+) -> tuple[KeptSelect, ValuesOf]:
     """One page of all filters of a shape, and what makes the values of one: building it anew, and its key, cost as much as running it."""
     statement, values_of = _narrowed(statement, shape)
     columns: list[ColumnElement[Any]] = [order_column, id_column]
@@ -152,7 +162,7 @@ def _page(
         last = tuple_(bindparam("last_value", type_=order_column.type), bindparam("last_id", type_=id_column.type))
         statement = statement.where(key < last if descending else key > last)
     statement = statement.order_by(*(column.desc() if descending else column.asc() for column in columns))
-    return statement.limit(bindparam("page_limit", type_=Integer())), values_of
+    return KeptSelect(statement.limit(bindparam("page_limit", type_=Integer()))), values_of
 
 
 def _narrowed(statement: Select[Any], shape: Shape | None) -> tuple[Select[Any], ValuesOf]:
@@ -162,10 +172,17 @@ def _narrowed(statement: Select[Any], shape: Shape | None) -> tuple[Select[Any],
     return statement.where(condition.clause), condition.values_of
 
 
-async def _capped_total(session: AsyncSession, wanted: Wanted) -> int:
-    statement, values_of = _narrowed(wanted.statement, wanted.shape)
+@lru_cache(maxsize=MOST_KEPT)
+def _count(statement: Select[Any], shape: Shape | None) -> tuple[KeptSelect, ValuesOf]:
+    statement, values_of = _narrowed(statement, shape)
     capped = statement.with_only_columns(text("1")).limit(ESTIMATE_CAP + 1).subquery()
-    return await session.scalar(select(func.count()).select_from(capped), {**wanted.values, **values_of(wanted.terms)}) or 0
+    return KeptSelect(select(func.count()).select_from(capped)), values_of
+
+
+async def _capped_total(session: AsyncSession, wanted: Wanted) -> int:
+    count, values_of = _count(wanted.statement, wanted.shape)
+    ((total,),) = await count.rows(session, {**wanted.values, **values_of(wanted.terms)})
+    return int(total)
 
 
 def _binding(query: ListQuery, order: str) -> int:

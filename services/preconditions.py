@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Header, Response
 
@@ -24,6 +25,10 @@ def check_version(present: int, if_match: str | None) -> None:
 
 def stamp(response: Response, noun: str, record: object) -> None:
     """Put the record's ETag and its Mitra-Version (`noun/<id>@version`) on an answer."""
-    version = record.version  # type: ignore[attr-defined]
+    stamp_version(response, noun, record.id, record.version)  # type: ignore[attr-defined]
+
+
+def stamp_version(response: Response, noun: str, record_id: UUID, version: int) -> None:
+    """The same for a record of which only this is at hand."""
     response.headers["ETag"] = f'"{version}"'
-    response.headers["Mitra-Version"] = f"{noun}/{record.id}@{version}"  # type: ignore[attr-defined]
+    response.headers["Mitra-Version"] = f"{noun}/{record_id}@{version}"

@@ -86,8 +86,9 @@ async def _run(request: Request, handle: Callable[[Request], Coroutine[Any, Any,
             body = getattr(request.state, "body_kept", bytes(response.body))
             answer = idempotency.Answer(response.status_code, headers, body)
             await idempotency.store_answer(session, keyed, answer, contact_id=_contact_id(answer))
-        await session.commit()
-        reach("write.after_commit")
+        if session.in_transaction():
+            await session.commit()
+            reach("write.after_commit")
     return response
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.batch import Outcome
@@ -20,6 +19,7 @@ from services.events.contacts import (
 )
 from services.external_ids import claim, find_bearers, release
 from services.identifiers import new_id
+from services.kept_statements import KeptInsert
 from services.outbox import Written, record, record_many
 from services.preconditions import check_version
 
@@ -27,8 +27,9 @@ from . import points
 from .models import Contact
 from .queries import NOUN, get_contact
 from .rules import BLANK, Values, settled
-from .schemas import ContactAssignment, ContactCreate, ContactPatch
+from .schemas import ContactAssignment, ContactCreate, ContactPatch, ContactRead
 
+INSERT = KeptInsert(Contact.__table__, *(column.key for column in Contact.__table__.columns))
 Named = tuple[UUID, Sequence[Mapping[str, str]]]
 
 
@@ -68,10 +69,10 @@ async def insert_contacts(session: AsyncSession, births: Sequence[Values]) -> li
     rows = []
     for values in births:
         kept = birth(session, values["id"])
-        rows.append({**kept, **values, "lifecycle": "suspect", "lifecycle_since": kept["created_at"]})
+        rows.append({**kept, **values, "lifecycle": "suspect", "lifecycle_since": kept["created_at"], "lifecycle_override": None})
     if not rows:
         return []
-    await session.execute(insert(Contact.__table__), rows)  # type: ignore[arg-type]
+    await INSERT.write(session, rows)
     await points.follow(session, [(row["id"], {}, row) for row in rows])
     await record_many(session, [(written(row), ContactCreated(state=state_of(row)), None) for row in rows])
     return rows
@@ -105,12 +106,12 @@ def _refusal(contact_id: UUID, keys: Sequence[ExternalId], bearers: Mapping[Exte
     return {contact_id: ExternalIdTaken("Another contact bears one of these external ids", errors=errors)} if taken else {}
 
 
-async def create_contact(session: AsyncSession, body: ContactCreate) -> Contact:
+async def create_contact(session: AsyncSession, body: ContactCreate) -> ContactRead:
     """Create one contact. Raises Invalid, ExternalIdTaken."""
     (answer,) = await create_contacts(session, [body])
     if isinstance(answer, Refusal):
         raise answer
-    return Contact(**answer)
+    return ContactRead.model_validate(answer)
 
 
 async def update_contact(session: AsyncSession, contact_id: UUID, patch: ContactPatch, if_match: str | None) -> Contact:

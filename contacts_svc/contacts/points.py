@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Text, TypeDecorator, any_, bindparam, delete, func, insert, select, type_coerce
+from sqlalchemy import ARRAY, ColumnElement, Text, TypeDecorator, any_, bindparam, delete, func, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql import operators
 
 from services.database import context_of
+from services.kept_statements import KeptInsert
 
 from .models import Contact, ContactPoint
 from .normal_forms import email_address, phone_number
@@ -17,7 +18,7 @@ PointKind = Literal["email", "phone"]
 LISTS: Mapping[PointKind, tuple[str, str]] = {"email": ("emails", "address"), "phone": ("phones", "e164")}
 _COLUMNS = (ContactPoint.tenant_id, ContactPoint.kind, ContactPoint.value, ContactPoint.contact_id)
 _DELETE = delete(ContactPoint.__table__).where(*(column == bindparam(f"old_{column.key}") for column in _COLUMNS))  # type: ignore[arg-type]
-_INSERT = insert(ContactPoint.__table__)  # type: ignore[arg-type]
+_INSERT = KeptInsert(ContactPoint.__table__, *(column.key for column in _COLUMNS))
 
 
 async def follow(session: AsyncSession, changes: Iterable[tuple[UUID, Mapping[str, Any], Mapping[str, Any]]]) -> None:
@@ -31,7 +32,7 @@ async def follow(session: AsyncSession, changes: Iterable[tuple[UUID, Mapping[st
     if gone:
         await session.execute(_DELETE, [{f"old_{c.key}": part for c, part in zip(_COLUMNS, row, strict=True)} for row in gone])
     if come:
-        await session.execute(_INSERT, [{c.key: part for c, part in zip(_COLUMNS, row, strict=True)} for row in come])
+        await _INSERT.write(session, [{c.key: part for c, part in zip(_COLUMNS, row, strict=True)} for row in come])
 
 
 async def bearers_of(session: AsyncSession, kind: PointKind, value: str) -> Sequence[UUID]:

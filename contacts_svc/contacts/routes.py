@@ -39,7 +39,7 @@ async def search_contacts(session: SessionDep, caller: CallerDep, query: ListQue
 
 
 @router.operation("POST", "", name="create", scope="contacts:write", response_model=ContactRead, status_code=201)
-async def create_contact(session: SessionDep, response: Response, body: ContactCreate) -> Contact:
+async def create_contact(session: SessionDep, response: Response, body: ContactCreate) -> ContactRead:
     """Create a contact. Errors: 409 when another bears one of its external ids, 422."""
     contact = await operations.create_contact(session, body)
     stamp(response, "contact", contact)
@@ -69,7 +69,7 @@ async def upsert_contact(session: SessionDep, response: Response, source: Source
 
 
 @router.operation("PUT", "", name="upsert_by_address", scope="contacts:write", response_model=ContactRead, responses=UPSERT_ANSWERS)
-async def upsert_by_address(session: SessionDep, response: Response, by: PointKind, body: ContactCreate) -> Contact:
+async def upsert_by_address(session: SessionDep, response: Response, by: PointKind, body: ContactCreate) -> Contact | ContactRead:
     """Create or change the contact with the body's first e-mail address or number. Errors: 409 when several contacts bear it, 422."""
     response.status_code, contact = await upserts.upsert_by_address(session, by, body)
     stamp(response, "contact", contact)

@@ -23,7 +23,7 @@ from .operations import change_contact, change_told, claim_names, create_contact
 from .points import LISTS, PointKind
 from .queries import NOUN, get_contact
 from .rules import BLANK, Values, settled
-from .schemas import ContactCreate
+from .schemas import ContactCreate, ContactRead
 
 ADDRESS_LOCK_SPACE = 7120
 _CHANGEABLE = (*BLANK, "version", "updated_at")
@@ -167,7 +167,7 @@ async def upsert_contact(session: AsyncSession, key: ExternalId, body: ContactCr
     return answer.status, Contact(**answer.row)
 
 
-async def upsert_by_address(session: AsyncSession, by: PointKind, body: ContactCreate) -> tuple[int, Contact]:
+async def upsert_by_address(session: AsyncSession, by: PointKind, body: ContactCreate) -> tuple[int, Contact | ContactRead]:
     """Upsert one contact by the first e-mail address or number of the body: the status (201 new, 200) and the contact.
 
     Contacts that are archived do not count. Addresses of the key's kind are added to those of a known contact, never taken away; the

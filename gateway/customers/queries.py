@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import bindparam, exists, select
+from sqlalchemy import ARRAY, Text, any_, bindparam, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.journal.models import JournalEntry, JournalMention
@@ -29,7 +29,7 @@ _mention = JournalMention.__table__.c
 MENTIONS = select(JournalMention.__table__).where(
     _mention.tenant_id == bindparam("tenant_id"),
     _mention.contact_id == bindparam("contact_id"),
-    _mention.noun.in_(bindparam("nouns", expanding=True)),
+    _mention.noun == any_(bindparam("nouns", type_=ARRAY(Text))),
 )
 
 
@@ -45,8 +45,8 @@ async def list_timeline(
     if not await session.scalar(select(exists(MENTIONS)), of_them):
         raise NotFound(f"The journal knows no customer {contact_id}")
     wanted = filtered(MENTIONS, query, FIELDS, bindings=Bindings(caller.user_id, now(session)), values=of_them)
-    found, cursor, total = await fetch_page(session, wanted, query, id_column=JournalMention.event_id, orders=ORDERS, default="time")
-    return await _entries(session, [mention.seq for mention in found]), cursor, total
+    found = await fetch_page(session, wanted, query, id_column=JournalMention.event_id, orders=ORDERS, default="time")
+    return await _entries(session, [mention["seq"] for mention in found.named()]), found.next_cursor, found.total
 
 
 async def _entries(session: AsyncSession, seqs: Sequence[int]) -> list[TimelineEntry]:

@@ -46,7 +46,7 @@ ORDERS = {
 }
 _activity = Activity.__table__.c
 SCHEDULE = unarchived(Activity).where(
-    _activity.status.in_(("planned", "in_progress")),
+    or_(_activity.status == "planned", _activity.status == "in_progress"),
     _activity.owner_id == bindparam("owner_id"),
     or_(_activity.starts_at.is_not(None), _activity.due_at.is_not(None)),
     _activity.scheduled_or_created_at < bindparam("ends"),

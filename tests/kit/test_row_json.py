@@ -1,7 +1,6 @@
 """A list is written as its schema writes it, byte for byte, though nothing is validated on the way."""
 
 import uuid
-from collections import namedtuple
 from datetime import UTC, date, datetime
 from functools import cache
 from operator import attrgetter
@@ -18,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from services.encoding import encode
 from services.manifests import discover
-from services.paging import Page, page_of
+from services.paging import Found, Page, page_of
 from tests.harness import Mitra
 
 WORDS = ["a", "A-1", "DE", "EUR", "en", "pt-BR", "Europe/Berlin", "-1.50", "0123456789abcdef" * 2, "orders:read", "field.name", "*"]
@@ -85,11 +84,10 @@ def stored(value: Any) -> Any:
 
 
 @cache
-def rows_of(schema: type[BaseModel]) -> st.SearchStrategy[list[Any]]:
+def rows_of(schema: type[BaseModel]) -> st.SearchStrategy[list[list[Any]]]:
     """Rows as a page finds them: all columns of a table, in an order of their own."""
-    row = namedtuple("Row", ["tenant_id", *sorted(schema.model_fields)])
     shown = st.fixed_dictionaries({name: of(field) for name, field in schema.model_fields.items()})
-    return st.lists(shown.map(lambda found: row(tenant_id=None, **{name: stored(found[name]) for name in found})), max_size=2)
+    return st.lists(shown.map(lambda found: [None, *(stored(found[name]) for name in sorted(found))]), max_size=2)
 
 
 @pytest.mark.parametrize("name", shown_in_lists())
@@ -98,10 +96,11 @@ def rows_of(schema: type[BaseModel]) -> st.SearchStrategy[list[Any]]:
 def test_a_page_is_written_as_its_schema_writes_it(name: str, data: st.DataObject) -> None:
     """Law: for rows of any values that a schema accepts, `page_of` answers the bytes that pydantic makes of them."""
     schema = shown_in_lists()[name]
+    columns = ("tenant_id", *sorted(schema.model_fields))
     rows = data.draw(rows_of(schema))
     page: TypeAdapter[Any] = TypeAdapter(Page[schema])  # type: ignore[valid-type]
-    expected = page.dump_json(page.validate_python({"items": [row._asdict() for row in rows], "next_cursor": "x", "total": 3}))
-    assert page_of(schema, (rows, "x", 3)).body == expected
+    expected = page.dump_json(page.validate_python({"items": Found(rows, columns, None, None).named(), "next_cursor": "x", "total": 3}))
+    assert page_of(schema, Found(rows, columns, "x", 3)).body == expected
 
 
 def test_what_was_added_to_a_part_since_it_was_stored_has_its_default() -> None:
@@ -114,8 +113,8 @@ def test_what_was_added_to_a_part_since_it_was_stored_has_its_default() -> None:
         size: int
         parts: list[Part]
 
-    row = namedtuple("Row", ["parts", "size"])([{"extra": 1, "code": "a"}], 1)
-    assert page_of(Whole, ([row], None, None)).body == (  # type: ignore[list-item]
+    row = [[{"extra": 1, "code": "a"}], 1]
+    assert page_of(Whole, Found([row], ("parts", "size"), None, None)).body == (
         b'{"items":[{"size":1,"parts":[{"code":"a","size":null,"since":"2026-01-01T00:00:00Z"}]}],"next_cursor":null,"total":null}'
     )
 
@@ -124,9 +123,8 @@ def test_a_schema_of_one_field_is_refused_once_and_for_all_its_rows() -> None:
     class Lone(BaseModel):
         code: str
 
-    row = namedtuple("Row", ["code", "size"])("ab", 1)
     with pytest.raises(ValueError, match="Lone has fewer than two fields"):
-        page_of(Lone, ([row], None, None))  # type: ignore[list-item]
+        page_of(Lone, Found([["ab", 1]], ("code", "size"), None, None))
 
 
 async def test_a_record_is_read_as_it_was_answered_when_it_was_made(mitra: Mitra) -> None:

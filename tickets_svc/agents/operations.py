@@ -30,7 +30,7 @@ from tickets_svc.routing.arming import ask_for_routing
 
 from . import rules
 from .models import Agent, AgentPresence
-from .queries import get_agent, get_presence, show_agents
+from .queries import get_agent, get_presence, show_agent
 from .schemas import AgentCreate, AgentPatch, AgentRead
 
 NOUN = "agent"
@@ -69,7 +69,7 @@ async def update_agent(session: AsyncSession, agent_id: UUID, patch: AgentPatch,
     if apply_patch(agent, patch):
         await rename(session, NOUN, agent.id, before=before, after=agent.external_ids)
         await record(session, agent, AgentUpdated(state=state_of(agent)))
-    return (await show_agents(session, [agent]))[0]
+    return await show_agent(session, agent)
 
 
 async def retire_agent(session: AsyncSession, agent_id: UUID) -> AgentRead:
@@ -78,7 +78,7 @@ async def retire_agent(session: AsyncSession, agent_id: UUID) -> AgentRead:
     rules.check_can_retire(agent.status)
     agent.status = "retired"
     await record(session, agent, AgentUpdated(state=state_of(agent)))
-    return (await show_agents(session, [agent]))[0]
+    return await show_agent(session, agent)
 
 
 async def archive_agent(session: AsyncSession, agent_id: UUID) -> AgentRead:
@@ -87,7 +87,7 @@ async def archive_agent(session: AsyncSession, agent_id: UUID) -> AgentRead:
     if agent.archived_at is None:
         agent.archived_at = now(session)
         await record(session, agent, AgentArchived(state=state_of(agent)))
-    return (await show_agents(session, [agent]))[0]
+    return await show_agent(session, agent)
 
 
 async def restore_agent(session: AsyncSession, agent_id: UUID) -> AgentRead:
@@ -96,7 +96,7 @@ async def restore_agent(session: AsyncSession, agent_id: UUID) -> AgentRead:
     if agent.archived_at is not None:
         agent.archived_at = None
         await record(session, agent, AgentRestored(state=state_of(agent)))
-    return (await show_agents(session, [agent]))[0]
+    return await show_agent(session, agent)
 
 
 async def change_presence(session: AsyncSession, agent_id: UUID, presence: Presence) -> AgentRead:
@@ -116,7 +116,7 @@ async def change_presence(session: AsyncSession, agent_id: UUID, presence: Prese
         await record_many(session, [(Written(state.id, 1, agent.partition_key, at), fact, None)])
         if presence == "available":
             await ask_for_routing(session)
-    return (await show_agents(session, [agent]))[0]
+    return await show_agent(session, agent)
 
 
 async def create_each(session: AsyncSession, agents: Sequence[AgentCreate]) -> list[Outcome | Refusal]:

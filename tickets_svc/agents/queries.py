@@ -1,11 +1,10 @@
 """Reading agents: who they are, whether they are there, and how many cases they have."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Row, func, literal_column, select
+from sqlalchemy import Boolean, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import now
@@ -50,15 +49,21 @@ async def get_calling_agent(session: AsyncSession, user_id: UUID | None) -> Agen
 async def list_agents(session: AsyncSession, query: ListQuery, *, me: UUID | None) -> tuple[Sequence[AgentRead], str | None, int | None]:
     """A page of the agents that are not archived."""
     statement = filtered(unarchived(Agent), query, FIELDS, bindings=Bindings(me, now(session)))
-    agents, next_cursor, total = await fetch_page(session, statement, query, id_column=Agent.id, orders=ORDERS, default="-created_at")
-    return await show_agents(session, agents), next_cursor, total
+    found = await fetch_page(session, statement, query, id_column=Agent.id, orders=ORDERS, default="-created_at")
+    return await _with_presence(session, map(AgentRead.model_validate, found.named())), found.next_cursor, found.total
 
 
-async def show_agents(session: AsyncSession, agents: Sequence[Agent | Row[Any]]) -> list[AgentRead]:
-    """The agents as they are shown, with their presence."""
-    rows = await session.scalars(select(AgentPresence).where(AgentPresence.agent_id.in_([agent.id for agent in agents])))
-    found = {row.agent_id: {"presence": row.presence, "presence_since": row.since} for row in rows}
-    return [AgentRead.model_validate(agent).model_copy(update=found.get(agent.id, {})) for agent in agents]
+async def show_agent(session: AsyncSession, agent: Agent) -> AgentRead:
+    """An agent as it is shown, with its presence."""
+    (shown,) = await _with_presence(session, [AgentRead.model_validate(agent)])
+    return shown
+
+
+async def _with_presence(session: AsyncSession, agents: Iterable[AgentRead]) -> list[AgentRead]:
+    shown = {agent.id: agent for agent in agents}
+    for row in await session.scalars(select(AgentPresence).where(AgentPresence.agent_id.in_(shown))):
+        shown[row.agent_id] = shown[row.agent_id].model_copy(update={"presence": row.presence, "presence_since": row.since})
+    return list(shown.values())
 
 
 async def get_presence(session: AsyncSession, agent_id: UUID) -> tuple[str, datetime | None]:

@@ -47,7 +47,7 @@ async def batch_agents(session: SessionDep, body: BatchRequest) -> BatchAnswer:
 @router.operation("GET", "/{agent_id}", name="get", scope="agents:read", response_model=AgentRead)
 async def get_agent(session: SessionDep, response: Response, agent_id: UUID) -> AgentRead:
     """Read an agent. Errors: 404."""
-    (agent,) = await queries.show_agents(session, [await queries.get_agent(session, agent_id)])
+    agent = await queries.show_agent(session, await queries.get_agent(session, agent_id))
     stamp(response, "agent", agent)
     return agent
 

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import context_of
+from services.kept_statements import KeptSelect
 from services.references import ContactReference
 from services.upserts import Values
 from tickets_svc.routing.queries import IS_ROUTED
@@ -34,7 +35,7 @@ _VALUES = {c.key: c for c in _BORN.c} | {
 }
 _INSERT = insert(_TICKET).from_select(list(_VALUES), select(*_VALUES.values()))
 _WRITTEN = _INSERT.returning(_TICKET.c.id, _TICKET.c.number, _TICKET.c.value_at_risk_minor).cte("written")
-WRITE = select(_WRITTEN, IS_ROUTED.label("is_routed"))
+WRITE = KeptSelect(select(_WRITTEN, IS_ROUTED.label("is_routed")))
 
 
 async def write_rows(session: AsyncSession, rows: Sequence[Values]) -> bool:
@@ -45,7 +46,8 @@ async def write_rows(session: AsyncSession, rows: Sequence[Values]) -> bool:
     for place, row in enumerate(rows, start=1):
         row["number"] = place
     asked = {"tenant": context_of(session).tenant_id, "count": len(rows), "rows": rows}
-    written = {found.id: found for found in await session.execute(WRITE, asked)}
+    found = await WRITE.run(session, asked)
+    written = {ticket_id: drawn for ticket_id, *drawn, _ in found}
     for row in rows:
-        row |= {name: getattr(written[row["id"]], name) for name in ("number", "value_at_risk_minor")}
-    return any(found.is_routed for found in written.values())
+        row["number"], row["value_at_risk_minor"] = written[row["id"]]
+    return any(is_routed for *_, is_routed in found)

@@ -1,0 +1,131 @@
+"""Statements that are kept: compiled by SQLAlchemy once in the life of a process, and run by the driver alone from then on."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias, cast
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import Dialect, FromClause, Insert, Select, insert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.orm import Session
+
+from services.database import Context, TenantConnection
+
+LOST = asyncpg.InternalClientError
+"""Raised while the server's last words are read and the end of the connection is not: it is as good as closed."""
+
+DRIVERS = (asyncpg.PostgresError, asyncpg.InterfaceError, LOST)
+"""What the driver raises, of the server and of its own."""
+
+Rows: TypeAlias = Sequence[Any]
+"""What was read: of each row the values are taken by their place, whoever has read it."""
+
+
+class _Text(NamedTuple):
+    """A statement as the driver takes it: what it binds, in order and with what makes the driver's value, and its own values."""
+
+    sql: str
+    binds: Sequence[tuple[str, Callable[[Any], Any] | None]]
+    own_values: Mapping[str, Any]
+
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        full = {**self.own_values, **values}
+        return [full[name] if make is None else make(full[name]) for name, make in self.binds]
+
+
+class KeptSelect:
+    """A select of columns, of which the driver gives what SQLAlchemy would (a test looks at all of them). Kept: making it is dear."""
+
+    def __init__(self, statement: Select[Any]) -> None:
+        self._statement = statement
+        self._text: _Text | None = None
+        self.columns: tuple[str, ...] = tuple(statement.selected_columns.keys())
+
+    async def rows(self, session: AsyncSession, values: Mapping[str, Any]) -> Rows:
+        """The rows, with a value for each of `columns`. Raises DBAPIError, KeyError for a value that is missing.
+
+        They are read in the session's transaction if it has one, and otherwise in one of their own, for the same tenant and without
+        SQLAlchemy's session and transaction around it. Either way a statement sees what was committed before it.
+        Raises TypeError for a select whose text depends on its values.
+        """
+        engine = cast("AsyncEngine", session.bind)
+        text = self._text = self._text or _text_of(self._statement, engine.dialect)
+        arguments = text.arguments(values)
+        if session.in_transaction():
+            return await _run(session, text.sql, [arguments], answers=True)
+        context: Context | None = session.info["context"]
+        try:
+            return await _read(engine, context.tenant_id if context else None, text.sql, arguments)
+        except engine.dialect.loaded_dbapi.Error as error:  # there was no connection to be had
+            raise DBAPIError(text.sql, None, error) from error
+
+    async def run(self, session: AsyncSession, values: Mapping[str, Any]) -> Rows:
+        """The same of a select that writes: always in the session's transaction, which it may begin."""
+        text = self._text = self._text or _text_of(self._statement, cast("AsyncEngine", session.bind).dialect)
+        return await _run(session, text.sql, [text.arguments(values)], answers=True)
+
+
+class KeptInsert:
+    """An INSERT of rows of a table, of which the given columns are written."""
+
+    def __init__(self, table: FromClause, *columns: str) -> None:
+        self._statement = insert(table).inline()  # type: ignore[arg-type]  # a table of ours; what the database draws is not asked for
+        self._columns = columns
+        self._text: _Text | None = None
+
+    async def write(self, session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write rows, one at least, in the session's transaction, which it may begin.
+
+        Raises DBAPIError, KeyError for a value that is missing.
+        """
+        text = self._text = self._text or _text_of(self._statement, cast("AsyncEngine", session.bind).dialect, self._columns)
+        await _run(session, text.sql, [text.arguments(row) for row in rows])
+
+
+async def _run(session: AsyncSession, sql: str, arguments: Sequence[Sequence[Any]], *, answers: bool = False) -> Rows:
+    """Run a statement once or, where it answers nothing, for many, by the adapter's cursor on the session's connection."""
+
+    def run(session: Session) -> Rows:
+        connection = session.connection()
+        cursor = connection.connection.cursor()
+        try:
+            if len(arguments) == 1:
+                cursor.execute(sql, arguments[0])
+            else:
+                cursor.executemany(sql, arguments)
+            return cursor.fetchall() if answers else ()
+        except (connection.dialect.loaded_dbapi.Error, LOST) as error:
+            is_lost = cast("TenantConnection", connection.connection.driver_connection).is_closed() or isinstance(error, LOST)
+            if is_lost:
+                connection.invalidate()
+            raise DBAPIError(sql, None, error, connection_invalidated=is_lost) from error
+        except BaseException:  # broken off in the middle of an answer
+            connection.invalidate()
+            raise
+
+    return await session.run_sync(run)
+
+
+def _text_of(statement: Select[Any] | Insert, dialect: Dialect, columns: Sequence[str] | None = None) -> _Text:
+    compiled = statement.compile(dialect=dialect, column_keys=columns)
+    if compiled.post_compile_params or compiled.literal_execute_params:
+        raise TypeError("the text of this statement depends on its values")
+    named = {name: bind for bind, name in compiled.bind_names.items()}
+    binds = [(name, named[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in compiled.positiontup or ()]
+    return _Text(str(compiled), binds, {name: bind.effective_value for name, bind in named.items() if not bind.required})
+
+
+async def _read(engine: AsyncEngine, tenant_id: UUID | None, sql: str, arguments: Sequence[Any]) -> Rows:
+    connection = await engine.raw_connection()
+    driver = cast("TenantConnection", connection.driver_connection)
+    try:
+        rows = await driver.read(tenant_id, sql, arguments)
+    except BaseException as error:
+        is_lost = driver.is_closed() or isinstance(error, LOST)
+        connection.invalidate()  # it is in the middle of a transaction, perhaps of an answer
+        if isinstance(error, DRIVERS):
+            raise DBAPIError(sql, None, error, connection_invalidated=is_lost) from error
+        raise
+    connection.close()
+    return rows
