@@ -34,13 +34,25 @@ class _Text(NamedTuple):
         return [full[name] if make is None else make(full[name]) for name, make in self.binds]
 
 
-class KeptSelect:
+class _Kept:
+    """A statement with its text, which is made when it is first run: only then is it known for which database."""
+
+    def __init__(self, statement: Select[Any] | Insert, columns: Sequence[str]) -> None:
+        self.columns = tuple(columns)
+        self._statement = statement
+        self._made: _Text | None = None
+
+    def _text(self, session: AsyncSession) -> _Text:
+        if self._made is None:
+            self._made = _text_of(self._statement, cast("AsyncEngine", session.bind).dialect, self.columns)
+        return self._made
+
+
+class KeptSelect(_Kept):
     """A select of columns, of which the driver gives what SQLAlchemy would (a test looks at all of them). Kept: making it is dear."""
 
     def __init__(self, statement: Select[Any]) -> None:
-        self._statement = statement
-        self._text: _Text | None = None
-        self.columns: tuple[str, ...] = tuple(statement.selected_columns.keys())
+        super().__init__(statement, statement.selected_columns.keys())
 
     async def rows(self, session: AsyncSession, values: Mapping[str, Any]) -> Rows:
         """The rows, with a value for each of `columns`. Raises DBAPIError, KeyError for a value that is missing.
@@ -49,42 +61,40 @@ class KeptSelect:
         SQLAlchemy's session and transaction around it. Either way a statement sees what was committed before it.
         Raises TypeError for a select whose text depends on its values.
         """
-        engine = cast("AsyncEngine", session.bind)
-        text = self._text = self._text or _text_of(self._statement, engine.dialect)
-        arguments = text.arguments(values)
         if session.in_transaction():
-            return await _run(session, text.sql, [arguments], answers=True)
+            return await self.run(session, values)
+        text = self._text(session)
+        engine = cast("AsyncEngine", session.bind)
         context: Context | None = session.info["context"]
         try:
-            return await _read(engine, context.tenant_id if context else None, text.sql, arguments)
+            return await _read(engine, context.tenant_id if context else None, text.sql, text.arguments(values))
         except engine.dialect.loaded_dbapi.Error as error:  # there was no connection to be had
             raise DBAPIError(text.sql, None, error) from error
 
     async def run(self, session: AsyncSession, values: Mapping[str, Any]) -> Rows:
         """The same of a select that writes: always in the session's transaction, which it may begin."""
-        text = self._text = self._text or _text_of(self._statement, cast("AsyncEngine", session.bind).dialect)
-        return await _run(session, text.sql, [text.arguments(values)], answers=True)
+        text = self._text(session)
+        return await _run(session, text.sql, [text.arguments(values)])
 
 
-class KeptInsert:
+class KeptInsert(_Kept):
     """An INSERT of rows of a table, of which the given columns are written."""
 
     def __init__(self, table: FromClause, *columns: str) -> None:
-        self._statement = insert(table).inline()  # type: ignore[arg-type]  # a table of ours; what the database draws is not asked for
-        self._columns = columns
-        self._text: _Text | None = None
+        # a table of ours; what the database draws is not asked for
+        super().__init__(insert(table).inline(), columns)  # type: ignore[arg-type]
 
     async def write(self, session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write rows, one at least, in the session's transaction, which it may begin.
 
         Raises DBAPIError, KeyError for a value that is missing.
         """
-        text = self._text = self._text or _text_of(self._statement, cast("AsyncEngine", session.bind).dialect, self._columns)
+        text = self._text(session)
         await _run(session, text.sql, [text.arguments(row) for row in rows])
 
 
-async def _run(session: AsyncSession, sql: str, arguments: Sequence[Sequence[Any]], *, answers: bool = False) -> Rows:
-    """Run a statement once or, where it answers nothing, for many, by the adapter's cursor on the session's connection."""
+async def _run(session: AsyncSession, sql: str, arguments: Sequence[Sequence[Any]]) -> Rows:
+    """Run a statement, once or (with no rows to answer) for many, by the adapter's cursor on the session's connection."""
 
     def run(session: Session) -> Rows:
         connection = session.connection()
@@ -94,9 +104,9 @@ async def _run(session: AsyncSession, sql: str, arguments: Sequence[Sequence[Any
                 cursor.execute(sql, arguments[0])
             else:
                 cursor.executemany(sql, arguments)
-            return cursor.fetchall() if answers else ()
+            return cursor.fetchall()
         except (connection.dialect.loaded_dbapi.Error, LOST) as error:
-            is_lost = cast("TenantConnection", connection.connection.driver_connection).is_closed() or isinstance(error, LOST)
+            is_lost = _is_lost(connection.connection.driver_connection, error)
             if is_lost:
                 connection.invalidate()
             raise DBAPIError(sql, None, error, connection_invalidated=is_lost) from error
@@ -107,8 +117,12 @@ async def _run(session: AsyncSession, sql: str, arguments: Sequence[Sequence[Any
     return await session.run_sync(run)
 
 
-def _text_of(statement: Select[Any] | Insert, dialect: Dialect, columns: Sequence[str] | None = None) -> _Text:
-    compiled = statement.compile(dialect=dialect, column_keys=columns)
+def _is_lost(driver: Any, error: BaseException) -> bool:
+    return driver.is_closed() or isinstance(error, LOST)
+
+
+def _text_of(statement: Select[Any] | Insert, dialect: Dialect, columns: Sequence[str]) -> _Text:
+    compiled = statement.compile(dialect=dialect, column_keys=columns if isinstance(statement, Insert) else None)
     if compiled.post_compile_params or compiled.literal_execute_params:
         raise TypeError("the text of this statement depends on its values")
     named = {name: bind for bind, name in compiled.bind_names.items()}
@@ -122,7 +136,7 @@ async def _read(engine: AsyncEngine, tenant_id: UUID | None, sql: str, arguments
     try:
         rows = await driver.read(tenant_id, sql, arguments)
     except BaseException as error:
-        is_lost = driver.is_closed() or isinstance(error, LOST)
+        is_lost = _is_lost(driver, error)
         connection.invalidate()  # it is in the middle of a transaction, perhaps of an answer
         if isinstance(error, DRIVERS):
             raise DBAPIError(sql, None, error, connection_invalidated=is_lost) from error
