@@ -8,17 +8,17 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, delete, func, select, text
+from sqlalchemy import Integer, LargeBinary, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database import Base, Context, bind_tenant, context_of
 from services.errors import Conflict, Invalid, invalid_field
+from services.kept_statements import KeptInsert, KeptSelect
 
 KEPT = timedelta(hours=24)
 MAX_KEY = 255
-TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:space, :key)")
 
 
 class IdempotencyAnswer(Base):
@@ -35,6 +35,19 @@ class IdempotencyAnswer(Base):
     body: Mapped[bytes] = mapped_column(LargeBinary)
     contact_id: Mapped[UUID | None]
     stored_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+_KEPT = IdempotencyAnswer.__table__.c
+_THIS = [_KEPT[name] == bindparam(name) for name in ("tenant_id", "operation", "key")]
+TRY_LOCK = KeptSelect(select(func.pg_try_advisory_xact_lock(7102, bindparam("number", type_=Integer()))))
+FIND = KeptSelect(select(_KEPT.request_hash, _KEPT.status, _KEPT.headers, _KEPT.body).where(*_THIS, _KEPT.stored_at > func.now() - KEPT))
+_INSERT = insert(IdempotencyAnswer.__table__)  # type: ignore[arg-type]
+_WRITTEN = ("request_hash", "status", "headers", "body", "contact_id")
+_REPLACED = {name: _INSERT.excluded[name] for name in _WRITTEN} | {"stored_at": func.now()}
+STORE = KeptInsert(
+    _INSERT.on_conflict_do_update(index_elements=["tenant_id", "operation", "key"], set_=_REPLACED),
+    *("tenant_id", "operation", "key", *_WRITTEN),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +83,16 @@ async def find_answer(session: AsyncSession, request: KeyedRequest) -> Answer | 
     """
     tenant_id = context_of(session).tenant_id
     number = zlib.crc32(f"{tenant_id}|{request.operation}|{request.key}".encode()) - 2**31
-    if not await session.scalar(TRY_LOCK, {"space": 7102, "key": number}):
+    ((is_mine,),) = await TRY_LOCK.run(session, {"number": number})
+    if not is_mine:
         raise Conflict("A request with this Idempotency-Key is still running", code="idempotency_key_in_use")
-    stored = await session.scalar(
-        select(IdempotencyAnswer).where(
-            IdempotencyAnswer.tenant_id == tenant_id,
-            IdempotencyAnswer.operation == request.operation,
-            IdempotencyAnswer.key == request.key,
-            IdempotencyAnswer.stored_at > func.now() - KEPT,
-        )
-    )
-    if stored is None:
+    found = await FIND.run(session, {"tenant_id": tenant_id, "operation": request.operation, "key": request.key})
+    if not found:
         return None
-    if stored.request_hash != request.request_hash:
+    ((request_hash, status, headers, body),) = found
+    if request_hash != request.request_hash:
         raise Invalid("This Idempotency-Key was used with another body", code="idempotency_key_reused")
-    return Answer(stored.status, {name: str(value) for name, value in stored.headers.items()}, stored.body)
+    return Answer(status, {name: str(value) for name, value in headers.items()}, body)
 
 
 async def store_answer(session: AsyncSession, request: KeyedRequest, answer: Answer, *, contact_id: UUID | None = None) -> None:
@@ -99,10 +107,7 @@ async def store_answer(session: AsyncSession, request: KeyedRequest, answer: Ans
         "body": answer.body,
         "contact_id": contact_id,
     }
-    statement = insert(IdempotencyAnswer).values(row)
-    kept = {name: statement.excluded[name] for name in ("request_hash", "status", "headers", "body", "contact_id")}
-    statement = statement.on_conflict_do_update(index_elements=["tenant_id", "operation", "key"], set_=kept | {"stored_at": func.now()})
-    await session.execute(statement)
+    await STORE.write(session, [row])
 
 
 async def forget_old_answers(session: AsyncSession, tenant_ids: Sequence[UUID]) -> None:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import Dialect, FromClause, Insert, Select, insert
+from sqlalchemy import Dialect, Insert, Select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
@@ -72,17 +72,16 @@ class KeptSelect(_Kept):
             raise DBAPIError(text.sql, None, error) from error
 
     async def run(self, session: AsyncSession, values: Mapping[str, Any]) -> Rows:
-        """The same of a select that writes: always in the session's transaction, which it may begin."""
+        """The same of a select that writes or locks, or goes before what does: always in the session's transaction, which it may begin."""
         text = self._text(session)
         return await _run(session, text.sql, [text.arguments(values)])
 
 
 class KeptInsert(_Kept):
-    """An INSERT of rows of a table, of which the given columns are written."""
+    """An INSERT of rows, of which the given columns are written; with none given, what the statement binds."""
 
-    def __init__(self, table: FromClause, *columns: str) -> None:
-        # a table of ours; what the database draws is not asked for
-        super().__init__(insert(table).inline(), columns)  # type: ignore[arg-type]
+    def __init__(self, statement: Insert, *columns: str) -> None:
+        super().__init__(statement.inline(), columns)  # what the database draws is not asked for
 
     async def write(self, session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write rows, one at least, in the session's transaction, which it may begin.
@@ -122,7 +121,8 @@ def _is_lost(driver: Any, error: BaseException) -> bool:
 
 
 def _text_of(statement: Select[Any] | Insert, dialect: Dialect, columns: Sequence[str]) -> _Text:
-    compiled = statement.compile(dialect=dialect, column_keys=columns if isinstance(statement, Insert) else None)
+    keys = columns if isinstance(statement, Insert) and columns else None
+    compiled = statement.compile(dialect=dialect, column_keys=keys)
     if compiled.post_compile_params or compiled.literal_execute_params:
         raise TypeError("the text of this statement depends on its values")
     named = {name: bind for bind, name in compiled.bind_names.items()}

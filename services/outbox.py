@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import Identity, Text, event, inspect
+from sqlalchemy import Identity, Text, event, insert, inspect
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -33,7 +33,7 @@ class Outbox(Base):
     event: Mapped[str] = mapped_column(Text)
 
 
-INSERT = KeptInsert(Outbox.__table__, "topic", "partition_key", "event")
+INSERT = KeptInsert(insert(Outbox.__table__), "topic", "partition_key", "event")  # type: ignore[arg-type]
 
 
 class RecordedTwice(Conflict):

@@ -10,9 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.database import Context, context_of, now
 from services.jobs import NO_TENANT, Job, new_row
+from services.kept_statements import KeptInsert
 
 REPLACED = ("status", "attempts", "cancel_requested", "actor", "correlation_id", "traceparent", "updated_at")
 """What an ask that comes again replaces: the work is done once more, for whoever asked last."""
+
+_ASK = insert(Job.__table__)  # type: ignore[arg-type]
+_AGAIN = _ASK.on_conflict_do_update(
+    index_elements=["tenant_id", "kind", "key"], set_={name: _ASK.excluded[name] for name in ("run_at", *REPLACED)}
+)
+_ASK_AGAIN = KeptInsert(_AGAIN, *(column.key for column in Job.__table__.columns if column.key not in ("result", "problem")))
 
 
 async def arm(session: AsyncSession, kind: str, key: str, *, run_at: datetime | None = None) -> None:
@@ -24,14 +31,12 @@ async def arm(session: AsyncSession, kind: str, key: str, *, run_at: datetime | 
 
 
 async def arm_many(session: AsyncSession, kind: str, run_at: Mapping[str, datetime]) -> None:
-    """`arm` for many keys, each with its time, in one statement (in the order of keys, so that two of them cannot lock each other out)."""
+    """`arm` for many keys, each with its time (in the order of keys, so that two of them cannot lock each other out)."""
     if not run_at:
         return
     at, context = now(session), context_of(session)
     rows = [new_row(kind, key, at=at, run_at=run_at[key], context=context, arguments={}) for key in sorted(run_at)]
-    statement = insert(Job).values(rows)
-    again = {name: statement.excluded[name] for name in ("run_at", *REPLACED)}
-    await session.execute(statement.on_conflict_do_update(index_elements=[Job.tenant_id, Job.kind, Job.key], set_=again))
+    await _ASK_AGAIN.write(session, rows)
 
 
 async def arm_by(session: AsyncSession, kind: str, key: str, *, due: datetime) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.batch import Outcome
@@ -29,7 +30,7 @@ from .queries import NOUN, get_contact
 from .rules import BLANK, Values, settled
 from .schemas import ContactAssignment, ContactCreate, ContactPatch, ContactRead
 
-INSERT = KeptInsert(Contact.__table__, *(column.key for column in Contact.__table__.columns))
+INSERT = KeptInsert(insert(Contact.__table__), *Contact.__table__.columns.keys())  # type: ignore[arg-type]
 Named = tuple[UUID, Sequence[Mapping[str, str]]]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Text, TypeDecorator, any_, bindparam, delete, func, select, type_coerce
+from sqlalchemy import ARRAY, ColumnElement, Text, TypeDecorator, any_, bindparam, delete, func, insert, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql import operators
 
@@ -18,7 +18,7 @@ PointKind = Literal["email", "phone"]
 LISTS: Mapping[PointKind, tuple[str, str]] = {"email": ("emails", "address"), "phone": ("phones", "e164")}
 _COLUMNS = (ContactPoint.tenant_id, ContactPoint.kind, ContactPoint.value, ContactPoint.contact_id)
 _DELETE = delete(ContactPoint.__table__).where(*(column == bindparam(f"old_{column.key}") for column in _COLUMNS))  # type: ignore[arg-type]
-_INSERT = KeptInsert(ContactPoint.__table__, *(column.key for column in _COLUMNS))
+_INSERT = KeptInsert(insert(ContactPoint.__table__), *(column.key for column in _COLUMNS))  # type: ignore[arg-type]
 
 
 async def follow(session: AsyncSession, changes: Iterable[tuple[UUID, Mapping[str, Any], Mapping[str, Any]]]) -> None:

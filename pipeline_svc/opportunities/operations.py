@@ -22,6 +22,7 @@ from services.events.pipeline_opportunities import (
     OpportunityRestored,
     OpportunityUpdated,
 )
+from services.kept_statements import KeptInsert
 from services.outbox import Written, record, record_many
 from services.preconditions import check_version
 from services.upserts import Values, create_named, create_one, outcome_of, patch_of, rename, upsert_named
@@ -49,7 +50,7 @@ _ENTERED = {
     "entered_at": _BORN.c.stage_since,
     "is_open": true(),
 }
-BIRTH = insert(StageEntry.__table__).from_select(list(_ENTERED), select(*_ENTERED.values()))  # type: ignore[arg-type]
+BIRTH = KeptInsert(insert(StageEntry.__table__).from_select(list(_ENTERED), select(*_ENTERED.values())))  # type: ignore[arg-type]
 """A new opportunity and its entry into its first stage, in one statement."""
 
 
@@ -74,7 +75,7 @@ async def write_opportunities(
         except Refusal as refusal:
             answers[opportunity_id] = refusal
     if rows:
-        await session.execute(BIRTH, rows)
+        await BIRTH.write(session, rows)
         await timers.watch(session, rows, pipelines)
     facts = [
         (

@@ -15,6 +15,7 @@ from services.errors import Conflict, Refusal, invalid_field
 from services.events.pipeline import OrderArchived, OrderChanged, OrderCreated, OrderPlaced, OrderRestored, OrderState
 from services.external_ids import claim, release
 from services.identifiers import new_id
+from services.kept_statements import KeptInsert
 from services.outbox import Written, record, record_many
 from services.preconditions import check_version
 from services.tenants import Tenant, business_day, get_tenant
@@ -27,6 +28,7 @@ from .schemas import OrderCreate, OrderPatch, OrderRead
 NOUN = "order"
 COUNTERS = ("fulfilled_quantity", "returned_quantity")
 INSERT = insert(Order.__table__)  # type: ignore[arg-type]
+WRITE = KeptInsert(INSERT, *(column.key for column in Order.__table__.columns if column.computed is None))
 INSERT_WHERE_FREE = INSERT.on_conflict_do_nothing(index_elements=["tenant_id", "number"]).returning(Order.__table__.c.id)
 LINKS = frozenset({"call_id", "opportunity_id", "quote_id", "campaign_id"})
 PLAIN = LINKS | {"contact_id", "number", "channel", "referral_code", "owner_id", "is_test", "tags"}
@@ -85,7 +87,7 @@ async def create_orders(
         answers |= {row["id"]: NumberIsTaken("Another order has this number") for row in rows if row["id"] not in written}
         rows = [row for row in rows if row["id"] in written]
     elif rows:
-        await session.execute(INSERT, rows)
+        await WRITE.write(session, rows)
     today = business_day(tenant, now(session))
     await record_many(session, [(_written(row), _born(row, today), row["placed_at"]) for row in rows])
     answers |= {row["id"]: row for row in rows}

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from types import SimpleNamespace
 from typing import cast
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.database import now
 from services.errors import NotFound
 from services.filters import Bindings, Field, FilterFields
+from services.kept_statements import KeptSelect
 from services.paging import Found, ListQuery, Order, fetch_page, filtered, unarchived
 
 from .models import Pipeline
@@ -23,7 +25,7 @@ FIELDS: FilterFields = {
     "created_at": Field("instant", Pipeline.created_at),
 }
 ORDERS = {"created_at": Order(Pipeline.created_at, datetime), "name": Order(Pipeline.name, str)}
-FIND = select(Pipeline.__table__).where(Pipeline.__table__.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+FIND = KeptSelect(select(Pipeline.__table__).where(Pipeline.__table__.c.id == any_(bindparam("ids", type_=ARRAY(Uuid)))))
 
 
 async def get_pipeline(session: AsyncSession, pipeline_id: UUID, *, lock: bool = False) -> Pipeline:
@@ -38,7 +40,8 @@ async def find_pipelines(session: AsyncSession, pipeline_ids: Collection[UUID]) 
     """Those of the pipelines that exist: rows that read like pipelines and cannot be changed."""
     if not pipeline_ids:
         return {}
-    return {row.id: cast("Pipeline", row) for row in await session.execute(FIND, {"ids": list(pipeline_ids)})}
+    rows = [SimpleNamespace(**dict(zip(FIND.columns, row, strict=True))) for row in await FIND.run(session, {"ids": list(pipeline_ids)})]
+    return {row.id: cast("Pipeline", row) for row in rows}
 
 
 async def find_active_pipelines(session: AsyncSession) -> Sequence[Pipeline]:

@@ -11,7 +11,7 @@ import pytest
 from demo_svc.things import operations
 from demo_svc.things.models import Thing, ThingTally
 from demo_svc.things.schemas import ThingCreate
-from sqlalchemy import ARRAY, Select, bindparam, cast, func, literal, select
+from sqlalchemy import ARRAY, Select, bindparam, cast, func, insert, literal, select
 from sqlalchemy.exc import DBAPIError
 
 from services.database import Base
@@ -23,7 +23,7 @@ from tests.harness import Mitra
 from tests.kit.conftest import Kill
 
 ALL = KeptSelect(select(Thing.__table__).order_by(Thing.__table__.c.id))
-TALLY = KeptInsert(ThingTally.__table__, "thing_id", "tenant_id", "sequences")
+TALLY = KeptInsert(insert(ThingTally.__table__), "thing_id", "tenant_id", "sequences")  # type: ignore[arg-type]
 TALLIES = KeptSelect(select(ThingTally.thing_id, ThingTally.sequences))
 PIDS = KeptSelect(select(func.pg_backend_pid(), func.now()))
 OIDS = {float: 701, Decimal: 1700}
