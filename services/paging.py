@@ -110,7 +110,7 @@ def filtered(
         tree = parse_filter(query.filter)
         shape, terms = (None, []) if tree is None else shape_of(tree, fields, bindings)
     except FilterError as error:
-        raise invalid_field("#query/filter", "filter", f"{error} (at character {error.position})") from error
+        raise invalid_field("#query/filter", "filter", str(error)) from error
     return Wanted(statement, shape, terms, values)
 
 

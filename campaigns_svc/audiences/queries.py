@@ -78,4 +78,4 @@ def _compiled(pointer: str, text: str, at: datetime) -> ColumnElement[bool]:
     try:
         return compile_sql(parse_filter(text), CONTACT_FIELDS, Bindings(None, at))
     except FilterError as error:
-        raise invalid_field(pointer, "filter", f"{error} (at character {error.position})") from error
+        raise invalid_field(pointer, "filter", str(error)) from error

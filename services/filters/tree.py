@@ -12,7 +12,7 @@ class FilterError(ValueError):
     """A filter that cannot be used: `message` is a sentence for people, `position` the 0-based column (in characters) it is about."""
 
     def __init__(self, message: str, position: int) -> None:
-        super().__init__(f"{message} (at column {position})")
+        super().__init__(f"{message} (at character {position})")
         self.message = message
         self.position = position
 

@@ -59,7 +59,7 @@ def read_filter(text: str, at: datetime) -> Predicate:
     try:
         return compile_predicate(parse_filter(text), CASE_FIELDS, Bindings(None, at))
     except FilterError as error:
-        raise invalid_field("/filter", "filter", f"{error} (at character {error.position})") from error
+        raise invalid_field("/filter", "filter", str(error)) from error
 
 
 async def has_active_rules(session: AsyncSession) -> bool:

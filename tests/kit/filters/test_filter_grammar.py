@@ -146,7 +146,7 @@ def test_what_is_not_in_the_language_is_refused_at_its_column(text: str, positio
     with pytest.raises(FilterError) as refused:
         parse_filter(text)
     assert (refused.value.position, refused.value.message) == (position, message)
-    assert str(refused.value) == f"{message} (at column {position})"
+    assert str(refused.value) == f"{message} (at character {position})"
 
 
 ID = '"01890000-0000-7000-8000-000000000001"'
