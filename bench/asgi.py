@@ -73,12 +73,12 @@ async def timed(app: ASGIApp, requests: Requests, *, expected: int) -> tuple[flo
     return (await in_turns([(app, requests)], expected=expected))[0]
 
 
-async def in_turns(pairs: Sequence[tuple[ASGIApp, Requests]], *, expected: int) -> list[tuple[float, float]]:
+async def in_turns(pairs: Sequence[tuple[ASGIApp, Requests]], *, expected: int, turns: int = TURNS) -> list[tuple[float, float]]:
     """The same of several applications, which take turns, so that they are compared under the same load of the machine."""
     best = [(0.0, float("inf")) for _ in pairs]
     for app, requests in pairs:
         await drive(app, requests[:200], expected=expected)
-    for _ in range(TURNS):
+    for _ in range(turns):
         for place, (app, requests) in enumerate(pairs):
             wall, cpu = time.perf_counter(), time.process_time()
             await drive(app, requests, expected=expected)

@@ -18,7 +18,7 @@ from services.settings import plain_url
 from tests.harness import Mitra
 from tests.pipeline.make_catalogue import create, pipeline
 
-COUNT = 500
+COUNT, TURNS = 500, 12
 ORDER = {"currency": "USD", "status": "placed", "lines": [{"quantity": 1, "unit_price_minor": 1177, "category": "music"}]}
 TICKET = {"subject_line": "The lamp does not light", "type": "problem", "priority": "high", "channel": "email"}
 OPPORTUNITY = {"name": "Light for the whole house", "currency": "USD", "amount_minor": 250_000}
@@ -46,7 +46,7 @@ async def _creates(mitra: Mitra, tenant_id: Any) -> list[dict[str, Any]]:
         "ticket": _posts(mitra, tenant_id, "tickets", "/v1/tickets", TICKET),
     }
     async with open_raw(mitra, tenant_id, clients=4) as bare:
-        *found, (raw, raw_cpu) = await in_turns([*ours.values(), (bare, ours["order"][1])], expected=201)
+        *found, (raw, raw_cpu) = await in_turns([*ours.values(), (bare, ours["order"][1])], expected=201, turns=TURNS)
     rows = []
     for noun, (rate, cpu) in zip(ours, found, strict=True):
         rows.append(_row(f"create of {noun} through the service, a second", rate, raw, bar="≥ 0.2 × baseline", holds=rate >= 0.2 * raw))
