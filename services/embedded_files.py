@@ -21,6 +21,9 @@ from services.provisioning import SUPERUSER
 SHARED = Path("/var/lib/mitra")
 """Holds binaries and data of servers started by root from a checkout that their user cannot reach."""
 
+FREED = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "1048576"}
+"""What a process of the server frees goes back to the system down to 1 MB; else the C library keeps as much as its largest batch took."""
+
 
 class EmbeddedServerError(RuntimeError):
     """The server cannot be started or stopped; the message says why."""
@@ -32,7 +35,8 @@ Run = dict[str, Any]
 
 def run_arguments() -> Run:
     """How PostgreSQL's programs are run: as who we are, but never as root, which they refuse: then as `nobody`."""
-    run: Run = {"cwd": "/", "env": {name: value for name, value in os.environ.items() if not name.startswith("PG")}}
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    run: Run = {"cwd": "/", "env": FREED | ours}
     if os.geteuid() == 0:
         nobody = pwd.getpwnam("nobody")
         run |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}

@@ -296,3 +296,17 @@ def test_an_ordinary_user_runs_the_server_as_himself(folder: Path) -> None:
         assert psutil.Process(other.server_pid).username() == "daemon"
         assert mode(folder / "passwords.json") == 0o600
     assert other.process.returncode == 0
+
+
+async def test_a_connection_gives_back_what_a_large_batch_took(server: embedded.Server) -> None:
+    def megabytes(pid: int) -> float:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss_Anon:"))
+
+    async with connected(server) as connection:
+        await connection.execute("CREATE TEMPORARY TABLE batch (event jsonb)")
+        before = megabytes(connection.get_server_pid())
+        event = f'{{"name": "{"x" * 3000}"}}'
+        for _ in range(3):
+            await connection.execute("INSERT INTO batch SELECT unnest($1::text[]::jsonb[])", [event] * 500)
+        assert megabytes(connection.get_server_pid()) - before < 1.5
