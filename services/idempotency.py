@@ -19,6 +19,7 @@ from services.kept_statements import KeptInsert, KeptSelect
 
 KEPT = timedelta(hours=24)
 MAX_KEY = 255
+LOCK_SPACE = 7102
 
 
 class IdempotencyAnswer(Base):
@@ -37,10 +38,12 @@ class IdempotencyAnswer(Base):
     stored_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-_KEPT = IdempotencyAnswer.__table__.c
-_THIS = [_KEPT[name] == bindparam(name) for name in ("tenant_id", "operation", "key")]
-TRY_LOCK = KeptSelect(select(func.pg_try_advisory_xact_lock(7102, bindparam("number", type_=Integer()))))
-FIND = KeptSelect(select(_KEPT.request_hash, _KEPT.status, _KEPT.headers, _KEPT.body).where(*_THIS, _KEPT.stored_at > func.now() - KEPT))
+_ANSWER = IdempotencyAnswer.__table__.c
+_THIS = [_ANSWER[name] == bindparam(name) for name in ("tenant_id", "operation", "key")]
+TRY_LOCK = KeptSelect(select(func.pg_try_advisory_xact_lock(LOCK_SPACE, bindparam("number", type_=Integer()))))
+FIND = KeptSelect(
+    select(_ANSWER.request_hash, _ANSWER.status, _ANSWER.headers, _ANSWER.body).where(*_THIS, _ANSWER.stored_at > func.now() - KEPT)
+)
 _INSERT = insert(IdempotencyAnswer.__table__)  # type: ignore[arg-type]
 _WRITTEN = ("request_hash", "status", "headers", "body", "contact_id")
 _REPLACED = {name: _INSERT.excluded[name] for name in _WRITTEN} | {"stored_at": func.now()}
