@@ -1,9 +1,9 @@
 """Reading pipelines."""
 
+from collections import namedtuple
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, select
@@ -26,6 +26,7 @@ FIELDS: FilterFields = {
 }
 ORDERS = {"created_at": Order(Pipeline.created_at, datetime), "name": Order(Pipeline.name, str)}
 FIND = KeptSelect(select(Pipeline.__table__).where(Pipeline.__table__.c.id == any_(bindparam("ids", type_=ARRAY(Uuid)))))
+_Row = namedtuple("_Row", FIND.columns)  # type: ignore[misc]
 
 
 async def get_pipeline(session: AsyncSession, pipeline_id: UUID, *, lock: bool = False) -> Pipeline:
@@ -40,7 +41,7 @@ async def find_pipelines(session: AsyncSession, pipeline_ids: Collection[UUID]) 
     """Those of the pipelines that exist: rows that read like pipelines and cannot be changed."""
     if not pipeline_ids:
         return {}
-    rows = [SimpleNamespace(**dict(zip(FIND.columns, row, strict=True))) for row in await FIND.run(session, {"ids": list(pipeline_ids)})]
+    rows: list[Any] = [_Row(*row) for row in await FIND.run(session, {"ids": list(pipeline_ids)})]
     return {row.id: cast("Pipeline", row) for row in rows}
 
 

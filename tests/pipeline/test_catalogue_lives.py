@@ -8,6 +8,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from pipeline_svc.pipelines.queries import find_pipelines
 from services.envelope import Envelope
 from services.identifiers import new_id
 from tests.harness import Mitra
@@ -339,3 +340,14 @@ async def test_of_twenty_batches_with_the_same_keys_each_key_is_born_once(mitra:
     ids = {result["id"] for results in answers for result in results}
     events = await mitra.outbox("pipeline")
     assert ({event.data["state"]["id"] for event in events}, len(events)) == (ids, 8)
+
+
+async def test_a_pipeline_that_was_only_looked_up_cannot_be_changed(mitra: Mitra) -> None:
+    """No event would tell of the change, and nothing would write it."""
+    tenant_id = await mitra.new_tenant()
+    made = await make.create(mitra.client("pipeline", mitra.caller(tenant_id)), "pipelines", make.pipeline())
+    async with mitra.session("pipeline", tenant_id) as session:
+        (found,) = (await find_pipelines(session, [UUID(made["id"])])).values()
+        assert (str(found.id), found.name) == (made["id"], made["name"])
+        with pytest.raises(AttributeError):
+            found.name = "another"
