@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from services import embedded, logs, migrating, provisioning, up
@@ -20,6 +21,10 @@ from tests.kafka.broker import Broker, missing_tools, started_broker
 from tests.mail_sink import MailSink, mail_sink
 
 logs.configure("error")
+# No law is of time, whatever else this machine does; and each example of a law makes a tenant of its own.
+UNTIMED = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture]
+hypothesis.settings.register_profile("mitra", deadline=None, suppress_health_check=UNTIMED)
+hypothesis.settings.load_profile("mitra")
 DEMO = Path(__file__).parent / "demo"
 
 

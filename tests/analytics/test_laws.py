@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text
@@ -75,7 +75,7 @@ async def facts_of(mitra: Mitra, tenant_id: UUID) -> Sequence[Fact]:
         return (await session.scalars(select(Fact))).all()
 
 
-@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@hypothesis_settings(max_examples=60)
 @given(data=st.data())
 async def test_any_interleaving_ends_in_what_the_facts_give(running_mitra: Mitra, data: st.DataObject) -> None:
     """For all orders, and all shuffled and repeated deliveries of their events: each event is one fact, and the projection and the

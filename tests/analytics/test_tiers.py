@@ -8,7 +8,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select, update
@@ -52,7 +52,7 @@ async def standing(session: Any) -> dict[UUID, str]:
     return dict((await session.execute(select(Score.contact_id, Score.tier).where(Score.lifetime_value_minor.is_not(None)))).all())
 
 
-@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@hypothesis_settings(max_examples=25)
 @given(values=st.lists(st.integers(-3, 12), min_size=1, max_size=230), seed=st.integers(0, 99))
 async def test_tiers_are_places_by_value_and_placing_anybody_again_moves_nobody(
     running_mitra: Mitra, values: Sequence[int], seed: int

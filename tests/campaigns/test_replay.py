@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
@@ -56,7 +56,7 @@ async def goal_orders(mitra: Mitra, tenant_id: UUID) -> dict[UUID, tuple[UUID, s
     return {row.order_id: (row.contact_id, str(row.placed_at.date()), row.amount_minor) for row in rows}
 
 
-@hypothesis_settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=12)
 @given(data=st.data())
 async def test_shuffled_and_repeated_deliveries_keep_the_same_orders_and_replay_equals_live(
     running_mitra: Mitra, data: st.DataObject

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
@@ -129,7 +129,7 @@ JSON = st.recursive(
 FIELDS = ("kind", "given_name", "emails", "phones", "addresses", "preferences", "tags", "team_ids", "birth_on", "country", "external_ids")
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 @given(body=st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=4))
 async def test_no_body_makes_a_crash(contacts: httpx.AsyncClient, body: dict[str, Any]) -> None:
     """Law: any JSON object is taken or refused with a problem that points at something."""

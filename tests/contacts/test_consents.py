@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import httpx
 import orjson
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -334,7 +334,7 @@ async def test_no_event_of_a_consent_carries_the_address_or_the_words(
     assert CANARY not in "".join(events) + caplog.text
 
 
-@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=25)
 @given(script=st.lists(st.sampled_from((*VERBS, "a week passes", "a year passes")), max_size=12))
 async def test_whatever_is_done_each_step_is_on_the_sheet_and_the_events_fold_to_the_record(
     running_mitra: Mitra, server: Server, script: list[str]

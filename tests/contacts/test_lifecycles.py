@@ -7,7 +7,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import event as sqlalchemy_event
@@ -293,7 +293,7 @@ def draw_life(data: st.DataObject, ids: list[UUID]) -> tuple[list[Event], UUID, 
     return life, owner, state.placed_at if end in ("kept", "given") else None
 
 
-@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=25)
 @given(data=st.data())
 async def test_however_deliveries_of_subjects_are_shuffled_repeated_and_batched_the_lifecycles_end_the_same(
     running_mitra: Mitra, server: Server, data: st.DataObject

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -42,7 +42,7 @@ def operations_on(known: list[str]) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-@hypothesis_settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=50)
 @given(data=st.data())
 async def test_the_answers_tell_what_happened(running_mitra: Mitra, data: st.DataObject) -> None:
     """Laws: one answer per operation in its order; accepted + rejected = all; every accepted answer names a record in the version

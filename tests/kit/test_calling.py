@@ -31,7 +31,7 @@ def list_route() -> APIRoute:
     return next(route for route in router.routes if isinstance(route, APIRoute) and route.operation_id == "things.list")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(query=QUERIES)
 def test_a_query_is_read_at_once_as_fastapi_reads_it(query: str) -> None:
     """Law: for any query string, what is read at once is what FastAPI reads, and where FastAPI finds something wrong it is nothing."""

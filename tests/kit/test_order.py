@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text
@@ -146,7 +146,7 @@ async def test_four_one_two_three_is_handled_as_one_two_three_four(mitra: Mitra)
         assert await list_parked(session) == []
 
 
-@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=40)
 @given(data=st.data())
 async def test_any_shuffle_with_repeats_is_handled_once_and_in_order(running_mitra: Mitra, data: st.DataObject) -> None:
     """Law: whatever order and however often the events of subjects are published, in whatever batches, each subject's handlers see

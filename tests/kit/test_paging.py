@@ -9,7 +9,7 @@ import httpx
 import pytest
 from demo_svc.things.models import Thing
 from demo_svc.things.queries import ORDERS, list_things
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert
@@ -46,7 +46,7 @@ async def add(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize("order_by", EVERY_ORDER)
-@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=40)
 @given(data=st.data())
 async def test_pages_miss_and_repeat_no_row_that_stood_still(running_mitra: Mitra, order_by: str, data: st.DataObject) -> None:
     """Law: the pages of a list, read while other transactions insert and delete rows anywhere, hold every row that existed from the

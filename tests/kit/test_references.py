@@ -6,7 +6,7 @@ from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select
@@ -220,7 +220,7 @@ async def rows_kept(mitra: Mitra, tenant_id: UUID, table: type[Base]) -> list[di
         return [dict(row) for row in rows]
 
 
-@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=25)
 @given(data=st.data())
 async def test_shuffled_and_repeated_deliveries_keep_the_same_and_replay_equals_live(running_mitra: Mitra, data: st.DataObject) -> None:
     """Law: in whatever order and however often events of contacts, consents and scores are published, in whatever batches, what is kept

@@ -91,7 +91,7 @@ def rows_of(schema: type[BaseModel]) -> st.SearchStrategy[list[list[Any]]]:
 
 
 @pytest.mark.parametrize("name", shown_in_lists())
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_a_page_is_written_as_its_schema_writes_it(name: str, data: st.DataObject) -> None:
     """Law: for rows of any values that a schema accepts, `page_of` answers the bytes that pydantic makes of them."""

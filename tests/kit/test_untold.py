@@ -6,7 +6,7 @@ from uuid import UUID
 import httpx
 import pytest
 from demo_svc.things.models import Thing
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -44,7 +44,7 @@ async def act(mitra: Mitra, things: httpx.AsyncClient, verb: str, number: int) -
         await things.post(f"{path}/{verb}", json={} if verb == "use" else None)
 
 
-@hypothesis_settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=10)
 @given(script=st.lists(st.tuples(verbs, st.integers(0, 9)), max_size=10))
 async def test_every_version_of_every_row_has_its_event(running_mitra: Mitra, server: Server, script: list[tuple[str, int]]) -> None:
     """Law: after any sequence of requests, allowed or refused, the events of each row are numbered 1 to its version."""

@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_svc.back_tests.measures import (
@@ -21,7 +21,6 @@ from analytics_svc.back_tests.measures import (
 forecasts = st.lists(st.tuples(st.integers(0, 10).map(lambda n: n / 10), st.integers(0, 4)), min_size=2, max_size=40)
 
 
-@settings(deadline=None)  # the first order of customers imports scipy.stats
 @given(forecasts)
 def test_the_area_is_the_share_of_pairs_in_the_right_order(told: list[tuple[float, int]]) -> None:
     """For all forecasts with both outcomes: AUC = P(a buyer scores above another), a tie counting half."""
@@ -34,7 +33,6 @@ def test_the_area_is_the_share_of_pairs_in_the_right_order(told: list[tuple[floa
         assert found == pytest.approx(sum(pairs) / len(pairs))
 
 
-@settings(deadline=None)
 @given(forecasts)
 def test_the_best_order_has_gini_one_and_its_reverse_minus_one(told: list[tuple[float, int]]) -> None:
     purchases = np.array([float(n) for _, n in told])

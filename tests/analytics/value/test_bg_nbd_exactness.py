@@ -4,7 +4,7 @@ from dataclasses import astuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.special import hyp2f1
@@ -90,7 +90,6 @@ def test_the_limit_at_a_equal_to_one_is_passed_smoothly() -> None:
     assert_allclose(at, (below + above) / 2, rtol=1e-13)
 
 
-@settings(deadline=None)
 @given(
     shape=st.tuples(st.floats(0.05, 3.0), st.floats(0.05, 8.0), st.floats(0.5, 30.0)),
     x=st.sampled_from([0, 1, 2, 9, 80, 1_500, 5_000]),
@@ -112,7 +111,6 @@ def test_parameters_at_the_ends_of_the_box_predict_finite_numbers(shape: tuple[f
     assert (found >= one_purchase * (1 - 1e-9)).all()
 
 
-@settings(deadline=None)
 @given(model=models, histories=populations())
 def test_the_gradient_is_the_slope_of_the_likelihood(model: BgNbdParameters, histories: Histories) -> None:
     """Law: the analytic gradient equals central differences, and the Hessian those of the gradient."""
@@ -130,7 +128,6 @@ def test_the_gradient_is_the_slope_of_the_likelihood(model: BgNbdParameters, his
         assert_allclose(bend * point * point[which], curvature[which] * point * point[which], atol=1e-7 * scale)
 
 
-@settings(deadline=None)
 @given(model=models, histories=populations(), shorter=st.floats(0.0, 300.0), longer=st.floats(0.0, 300.0))
 def test_more_time_never_brings_fewer_purchases(model: BgNbdParameters, histories: Histories, shorter: float, longer: float) -> None:
     """Law: expectation and P(buys) rise with the horizon, are 0 at none, P stays in [0, 1] and below P(alive)."""
@@ -210,7 +207,6 @@ def test_a_likelihood_that_rises_for_ever_ends_at_finite_numbers() -> None:
     assert_allclose(forecast, 10.0, rtol=0.05)
 
 
-@settings(deadline=None)
 @given(populations().filter(lambda histories: len(set(histories.x.tolist())) > 1))
 def test_a_fit_is_never_nan(histories: Histories) -> None:
     """Law: whatever the histories, a fit is a finite number for each parameter, no worse than where it started."""

@@ -4,7 +4,7 @@ from dataclasses import astuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
@@ -61,7 +61,6 @@ def test_the_likelihood_is_exact(model: tuple[float, float, float], x: int, mean
     assert gamma_gamma.log_likelihood(GammaGammaParameters(*model), x, mean_spend) == pytest.approx(exact, rel=1e-10, abs=1e-9)
 
 
-@settings(deadline=None)
 @given(model=models, customers=spends)
 def test_the_gradient_is_the_slope_of_the_likelihood(model: GammaGammaParameters, customers: list[tuple[int, float, int]]) -> None:
     """Law: the analytic gradient equals central differences, and the Hessian those of the gradient."""
@@ -82,7 +81,6 @@ def test_the_gradient_is_the_slope_of_the_likelihood(model: GammaGammaParameters
         assert_allclose(bend / 2e-5 * point, curvature[which] * point * point[which], atol=1e-6 * size)
 
 
-@settings(deadline=None)
 @given(model=models, customers=spends)
 def test_grouped_customers_weigh_what_they_weigh_alone(model: GammaGammaParameters, customers: list[tuple[int, float, int]]) -> None:
     """Law: a weight of n is the same as n rows."""
@@ -91,7 +89,6 @@ def test_grouped_customers_weigh_what_they_weigh_alone(model: GammaGammaParamete
     assert gamma_gamma.log_likelihood(model, x, mean_spend, weight=weight) == pytest.approx(alone, rel=1e-9, abs=1e-6)
 
 
-@settings(deadline=None)
 @given(x=st.integers(1, 5_000), mean_spend=st.floats(0.01, 10_000.0))
 def test_the_expected_spend_lies_between_the_customer_and_the_population(x: int, mean_spend: float) -> None:
     """Law: shrinkage; with more purchases the customer's own mean counts more."""
@@ -140,7 +137,6 @@ def test_too_little_history_is_said_and_not_fitted(x: list[int], mean_spend: lis
         gamma_gamma.fit(x, mean_spend)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 400), st.floats(0.01, 100_000.0)), min_size=10, max_size=30))
 def test_a_fit_is_never_nan(customers: list[tuple[int, float]]) -> None:
     """Law: whatever the spends, the fit is finite or refused by name."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
@@ -37,7 +37,6 @@ def test_the_value_is_the_sum_over_weeks(horizon: float, rate: float) -> None:
     assert_allclose(found, week_by_week(CDNOW, CUSTOMERS, horizon, rate), rtol=1e-11)
 
 
-@settings(deadline=None)
 @given(model=models, horizon=st.floats(0.1, 120.0), rate=st.floats(-0.1, 1.0))
 def test_the_value_is_the_sum_over_weeks_for_every_model(model: BgNbdParameters, horizon: float, rate: float) -> None:
     """Law: interpolating in u once per count changes nothing beyond the tenth digit."""
@@ -65,7 +64,6 @@ def test_the_whole_sample_is_worth_what_its_weeks_are_worth(cdnow_sample: Calibr
     assert_allclose((discounted[row] * spend).sum(), (week_by_week(model, histories, 52.0, 0.15)[row] * spend).sum(), rtol=1e-11)
 
 
-@settings(deadline=None)
 @given(model=models, shorter=st.floats(0.0, 200.0), longer=st.floats(0.0, 200.0), rate=st.floats(0.0, 1.0))
 def test_a_longer_future_is_never_worth_less(model: BgNbdParameters, shorter: float, longer: float, rate: float) -> None:
     """Law: the value rises with the horizon, and discounting never adds to it."""

@@ -127,7 +127,7 @@ def test_parameters_far_from_any_company_keep_ten_digits(model: value_oracle.BgN
         assert pareto_nbd.log_likelihood(parameters, statistics.histories_in_weeks(x, t_x, age)) == pytest.approx(likelihood, rel=1e-10)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(parameters=models, histories=populations())
 def test_the_derivatives_are_those_of_the_likelihood(parameters: ParetoNbdParameters, histories: Histories) -> None:
     """Law: gradient and Hessian agree with central differences of the function and of the gradient."""
@@ -145,7 +145,7 @@ def test_the_derivatives_are_those_of_the_likelihood(parameters: ParetoNbdParame
         assert_allclose(bend * point * point[n], curvature[n] * point * point[n], atol=1e-7 * scale)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(model=models, histories=populations(), shorter=st.floats(0.0, 300.0), longer=st.floats(0.0, 300.0))
 def test_more_time_never_brings_fewer_purchases(model: ParetoNbdParameters, histories: Histories, shorter: float, longer: float) -> None:
     """Law: expectation and P(buys) rise with the horizon and are 0 at none; P(buys) <= P(alive) <= 1, and <= the expectation."""
@@ -162,7 +162,7 @@ def test_more_time_never_brings_fewer_purchases(model: ParetoNbdParameters, hist
     assert pareto_nbd.p_buys_within(model, histories, 0).tolist() == nothing
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(model=models, histories=populations(), horizon=st.floats(0.0, 120.0), rate=st.floats(-0.05, 1.0))
 def test_the_value_is_the_sum_over_weeks(model: ParetoNbdParameters, histories: Histories, horizon: float, rate: float) -> None:
     """Law: discounting per T changes nothing against the definition, term by term."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -19,7 +19,6 @@ histories_in_days = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(histories_in_days)
 def test_every_customer_finds_its_own_history_again(customers: list[tuple[int, int, int]]) -> None:
     """Law: row `inverse[i]` of the collapsed histories is the history of customer i, and the weights count the customers."""
@@ -32,7 +31,6 @@ def test_every_customer_finds_its_own_history_again(customers: list[tuple[int, i
     assert len(histories) == len(set(customers))
 
 
-@settings(deadline=None)
 @given(histories_in_days)
 def test_collapsing_keeps_the_likelihood(customers: list[tuple[int, int, int]]) -> None:
     """Law: the log-likelihood of the collapsed histories is the sum over customers, gradient included."""

@@ -45,7 +45,7 @@ async def rows_in_sql(connection: AsyncConnection, text: str) -> set[int]:
     return set(await connection.scalars(sa.select(TABLE.c.row_id).where(condition)))
 
 
-@settings(max_examples=400, deadline=None, database=None)
+@settings(max_examples=400, database=None)
 @given(text=FILTERS)
 async def test_a_filter_lets_through_the_same_rows_in_sql_as_in_python(connection: AsyncConnection, text: str) -> None:
     """Law: for every filter f and record r, r is among the rows of `WHERE sql(f)` if and only if predicate(f)(r)."""

@@ -35,7 +35,7 @@ def test_a_shape_knows_no_value() -> None:
     assert len({shape for _, shape, _ in found}) == SHAPES
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=300, database=None)
 @given(text=FILTERS | st.sampled_from(all_comparisons()))
 def test_a_kept_statement_asks_what_the_filter_asks(text: str) -> None:
     """Law: for every filter, what is kept for its shape, with its values, is the text and the values of its own condition."""
