@@ -38,15 +38,13 @@ async def measure() -> list[dict[str, Any]]:
 
 
 async def _creates(mitra: Mitra, tenant_id: Any) -> list[dict[str, Any]]:
-    """The create of each noun and the raw transaction take turns. Tickets of one tenant wait for their number, those of four do not."""
+    """The create of each noun and the raw transaction take turns."""
     sales = (await create(mitra.client("pipeline", mitra.caller(tenant_id)), "pipelines", pipeline()))["id"]
     ours = {
         "order": _posts(mitra, tenant_id, "pipeline", "/v1/orders", ORDER),
         "opportunity": _posts(mitra, tenant_id, "pipeline", "/v1/opportunities", OPPORTUNITY | {"pipeline_id": sales}),
         "ticket": _posts(mitra, tenant_id, "tickets", "/v1/tickets", TICKET),
     }
-    apart = [_posts(mitra, await mitra.new_tenant(), "tickets", "/v1/tickets", TICKET)[1] for _ in range(4)]
-    ours["ticket in four tenants"] = ours["ticket"][0], [request for each in zip(*apart, strict=True) for request in each][:COUNT]
     async with open_raw(mitra, tenant_id, clients=4) as bare:
         *found, (raw, raw_cpu) = await in_turns([*ours.values(), (bare, ours["order"][1])], expected=201, turns=TURNS)
     rows = []

@@ -21,7 +21,6 @@ from bench.stage import open_stage
 from services.identifiers import new_id
 from tests.harness import Mitra
 
-FILL_COUNTER = "INSERT INTO ticket_counter (tenant_id, last_number) VALUES ($1, $2)"
 RAW = "a raw asyncpg transaction in a bare ASGI app"
 FIRST, DEEP_PAGE = "list of 50 contacts, first page", "list of 50 contacts, at depth 50,000"
 CLIENTS, TURNS, COUNT, LISTS = 8, 30, 300, 100
@@ -37,7 +36,7 @@ async def measure() -> list[dict[str, Any]]:
     async with open_stage() as mitra:
         tenant_id = await mitra.new_tenant()
         await fill(mitra, "contacts", tenant_id, [(FILL_CONTACTS, 1, MANY)], table="contact")
-        await fill(mitra, "tickets", tenant_id, [(FILL_TICKETS, MANY), (FILL_COUNTER, MANY)], table="ticket")
+        await fill(mitra, "tickets", tenant_id, [(FILL_TICKETS, MANY)], table="ticket")
         asked = await _contacts(mitra, tenant_id) | await _tickets(mitra, tenant_id)
         async with open_raw(mitra, tenant_id, clients=CLIENTS) as bare:
             raw = bare, make_requests("POST", "/", "", TICKET, count=COUNT), 201

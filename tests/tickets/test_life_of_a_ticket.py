@@ -12,13 +12,7 @@ import pytest
 from services.identifiers import new_id
 from tests.harness import Mitra
 from tests.tickets import make
-from tickets_svc.tickets import operations, rules
-from tickets_svc.tickets.schemas import TicketCreate
-
-IN_THE_QUEUE = """
-SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
-WHERE locktype = 'advisory' AND classid = 7130 AND NOT granted AND datname = current_database()
-"""
+from tickets_svc.tickets import rules
 
 
 async def test_a_case_is_opened_taken_waited_with_solved_and_closed_with_one_event_each(
@@ -168,33 +162,6 @@ async def test_a_hundred_concurrent_writers_leave_versions_without_holes(mitra: 
     assert [event.sequence for event in events] == list(range(1, 102))
     assert [event.recorded_at for event in events] == sorted(event.recorded_at for event in events)
     assert events[-1].data["state"] == make.public(read)
-
-
-async def test_numbers_follow_each_other_in_each_tenant_however_many_open_at_once(mitra: Mitra, desk: httpx.AsyncClient) -> None:
-    many = {"operations": [{"op": "create", "data": make.ticket()} for _ in range(7)]}
-    batches = asyncio.gather(*(make.post(desk, "/v1/tickets/batch", many) for _ in range(5)))
-    tickets = await asyncio.gather(*(make.create(desk) for _ in range(95)))
-    created = {result["id"] for batch in await batches for result in batch["results"]} | {ticket["id"] for ticket in tickets}
-    told = {event.data["state"]["number"]: event.data["state"]["id"] for event in await mitra.outbox("tickets")}
-    assert (sorted(told), set(told.values())) == (list(range(1, 131)), created)
-    assert {ticket["number"]: ticket["id"] for ticket in tickets}.items() <= told.items()
-    other = mitra.client("tickets", mitra.caller(await mitra.new_tenant()))
-    assert (await make.create(other))["number"] == 1
-
-
-async def test_who_opens_a_ticket_while_another_is_being_opened_waits_in_a_queue(
-    mitra: Mitra, desk: httpx.AsyncClient, tenant_id: UUID
-) -> None:
-    async with mitra.session("tickets", tenant_id) as session:
-        await operations.open_ticket(session, TicketCreate(subject_line="It takes its time"))
-        asked = []
-        for place in range(1, 5):
-            asked.append(asyncio.create_task(make.create(desk)))
-            async with asyncio.timeout(10):
-                while await mitra.owners["tickets"].fetchval(IN_THE_QUEUE) < place:
-                    await asyncio.sleep(0.01)
-        await session.commit()
-    assert [ticket["number"] for ticket in await asyncio.gather(*asked)] == [2, 3, 4, 5]
 
 
 async def test_what_people_write_stays_with_its_owner(mitra: Mitra, desk: httpx.AsyncClient) -> None:

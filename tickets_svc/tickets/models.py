@@ -1,11 +1,11 @@
-"""The table of tickets, and the counter of their numbers."""
+"""The table of tickets."""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Index, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped
 
 from services.database import Base, Record
 
@@ -56,12 +56,3 @@ class Ticket(Record, Base):
     reopened_count: Mapped[int]
     value_at_risk_minor: Mapped[int | None]
     external_ids: Mapped[list[dict[str, Any]]]
-
-
-class TicketCounter(Base):
-    """The last number that a tenant's tickets were given."""
-
-    __tablename__ = "ticket_counter"
-    silent = True
-    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
-    last_number: Mapped[int]
