@@ -3,10 +3,11 @@
 Never inside a write: what it answers is used and forgotten, not stored.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import httpx
@@ -83,13 +84,23 @@ class AskedConsent(_Answer):
 
 
 class ContactResolver:
-    """Asks for the contacts of any tenant, as the deployable whose worker this is."""
+    """Asks for the contacts of any tenant, as the deployable whose worker this is (`campaigns_svc`), by one client until it is closed.
 
-    def __init__(self, client: httpx.AsyncClient, keys: KeyPairs, audience: str, *, clock: Clock) -> None:
-        self._client = client
-        self._deployable = keys.deployable
-        self._audience = audience
-        self._minter = Minter(keys, clock=clock)
+    It asks the address that `settings.service_urls` names for contacts; where there is none, as in `mitra up`, contacts' own application
+    answers inside this process. Either is made when first asked: most workers never ask, and the application is dear.
+    """
+
+    def __init__(self, settings: Settings, deployable: str, *, clock: Clock = utc_now) -> None:
+        self._settings = settings
+        self._deployable = deployable
+        self._clock = clock
+        self._opening = asyncio.Lock()
+        self._opened: _Opened | None = None
+        self._closing = AsyncExitStack()
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._closing.aclose()
 
     async def resolve(self, tenant_id: UUID, contact_ids: Iterable[UUID]) -> Mapping[UUID, ResolvedContact]:
         """Each contact that is known, archived ones too, in calls of 500; one that is not is absent. Raises ContactsDown."""
@@ -109,10 +120,13 @@ class ContactResolver:
         return [ResolvedContact.model_validate(each) for each in answer["contacts"]]
 
     async def _post(self, tenant_id: UUID, path: str, ids: Sequence[UUID]) -> Any:
+        async with self._opening:
+            if self._opened is None:
+                self._opened = await self._open()
         caller = Caller(tenant_id, f"system:{self._deployable}", None, frozenset(), issuer=self._deployable)
-        headers = {"Authorization": f"Bearer {self._minter.mint(caller, self._audience)}"}
+        headers = {"Authorization": f"Bearer {self._opened.minter.mint(caller, self._opened.audience)}"}
         try:
-            answer = await self._client.post(path, json={"ids": [str(each) for each in ids]}, headers=headers)
+            answer = await self._opened.client.post(path, json={"ids": [str(each) for each in ids]}, headers=headers)
         except httpx.TransportError as error:
             raise ContactsDown(f"contacts does not answer ({type(error).__name__})") from error
         if answer.status_code == 429 or answer.status_code >= 500:
@@ -120,29 +134,31 @@ class ContactResolver:
         answer.raise_for_status()
         return answer.json()
 
-
-@asynccontextmanager
-async def open_contact_resolver(settings: Settings, deployable: str, *, clock: Clock = utc_now) -> AsyncIterator[ContactResolver]:
-    """A resolver for the worker of `deployable` (`campaigns_svc`), with one client for as long as it is open.
-
-    It asks the address that `settings.service_urls` names for contacts; where there is none, as in `mitra up`, contacts' own application
-    answers inside this process. Raises ContactsDown where that cannot reach its database.
-    """
-    manifest = get_manifest("contacts", settings.services_path)
-    keys = KeyPairs.load(settings.keys_folder, deployable)
-    async with AsyncExitStack() as stack:
+    async def _open(self) -> "_Opened":
+        settings, manifest = self._settings, get_manifest("contacts", self._settings.services_path)
+        minter = Minter(KeyPairs.load(settings.keys_folder, self._deployable), clock=self._clock)
         url = settings.service_urls.get(manifest.name, "")
-        transport = None
-        if not url:
-            app = create_app(replace(manifest, routers=lambda: _internal(manifest)), settings, clock=clock)
-            try:
-                await stack.enter_async_context(app.router.lifespan_context(app))
-            except (SQLAlchemyError, OSError) as error:
-                raise ContactsDown(f"the database of contacts does not answer ({type(error).__name__})") from error
-            transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        client = httpx.AsyncClient(transport=transport, base_url=url or "http://contacts", timeout=TIMEOUT_SECONDS)
-        await stack.enter_async_context(client)
-        yield ContactResolver(client, keys, deployable_of(manifest), clock=clock)
+        async with AsyncExitStack() as stack:
+            transport = None
+            if not url:
+                app = create_app(replace(manifest, routers=lambda: _internal(manifest)), settings, clock=self._clock)
+                try:
+                    await stack.enter_async_context(app.router.lifespan_context(app))
+                except (SQLAlchemyError, OSError) as error:
+                    raise ContactsDown(f"the database of contacts does not answer ({type(error).__name__})") from error
+                transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+            client = httpx.AsyncClient(transport=transport, base_url=url or "http://contacts", timeout=TIMEOUT_SECONDS)
+            await stack.enter_async_context(client)
+            self._closing = stack.pop_all()
+        return _Opened(client, minter, deployable_of(manifest))
+
+
+class _Opened(NamedTuple):
+    """The way to contacts, and what its callers sign."""
+
+    client: httpx.AsyncClient
+    minter: Minter
+    audience: str
 
 
 def _internal(manifest: Manifest) -> list[APIRouter]:

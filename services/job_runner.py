@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from services import strangers, tracing
 from services.cancellation import let_go_if_cancelled
 from services.clock import Clock, utc_now
+from services.contact_resolver import ContactResolver
 from services.database import Context, Database
 from services.errors import Refusal
 from services.idempotency import forget_old_answers
@@ -62,6 +63,7 @@ class JobRunner:
         self._actor = f"system:{manifest.package}"
         self._database = database
         self._settings = settings
+        self._contacts = ContactResolver(settings, manifest.package, clock=clock)
         self._clock = clock
         self.timings = Timings(JOB_BOUNDS)
 
@@ -75,6 +77,10 @@ class JobRunner:
                 let_go_if_cancelled()
                 log.error("job_runner_failed", service=self._service, error_type=type(error).__name__)
                 await asyncio.sleep(1.0)
+
+    async def close(self) -> None:
+        """Give back what the jobs have opened."""
+        await self._contacts.close()
 
     async def _run_due(self) -> None:
         """Run due jobs for a while: then it is time to look at the schedules again."""
@@ -155,12 +161,15 @@ class JobRunner:
         context = Context(job.tenant_id, job.actor, job.correlation_id, str(job.id), traceparent)
         async with self._database.session(context if job.tenant_id != NO_TENANT else None) as session:
             session.info["clock"] = self._clock
-            work = Work(job.id, job.kind, job.key, job.tenant_id, job.arguments, self._settings, self._clock, self._reporter(job.id))
-            result = await self._handlers[job.kind](session, work)
+            result = await self._handlers[job.kind](session, self._work_of(job))
             done = await session.execute(update(Job).where(*_claim(job)).values(**self._completion(job, result)).returning(Job.id))
             if done.one_or_none() is None:
                 await _check_armed(session, job)
             await session.commit()
+
+    def _work_of(self, job: Job) -> Work:
+        report = self._reporter(job.id)
+        return Work(job.id, job.kind, job.key, job.tenant_id, job.arguments, self._settings, self._contacts, self._clock, report)
 
     def _completion(self, job: Job, result: dict[str, Any] | None) -> dict[str, Any]:
         at = self._clock()

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from fastapi import Response
@@ -18,6 +18,9 @@ from services.errors import NotFound, WrongState
 from services.identifiers import new_id
 from services.settings import Settings
 from services.wire import Output
+
+if TYPE_CHECKING:
+    from services.contact_resolver import ContactResolver  # contacts' application, which has routes of jobs
 
 NO_TENANT = UUID(int=0)
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -60,7 +63,7 @@ class JobCancelled(Exception):
 @dataclass(frozen=True)
 class Work:
     """What a job's handler gets: its key and arguments, and `report` to show progress and hear of a cancel. `settings` are those
-    of the process: where mail goes out, where other services answer.
+    of the process, for instance where mail goes out; `contacts` tells how people are called and reached.
     """
 
     id: UUID
@@ -69,6 +72,7 @@ class Work:
     tenant_id: UUID
     arguments: dict[str, Any]
     settings: Settings
+    contacts: "ContactResolver"
     clock: Clock
     report: Callable[[int, dict[str, int]], Awaitable[None]]
 

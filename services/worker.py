@@ -49,6 +49,7 @@ class Worker:
     async def close(self) -> None:
         """Leave the bus's partitions to others, and give the connections back."""
         await self.consumer.close()
+        await self.jobs.close()
         await self.database.close()
 
     def idle_parts(self) -> list[str]:

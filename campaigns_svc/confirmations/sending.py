@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from campaigns_svc.senders.models import Sender
 from campaigns_svc.senders.rules import USABLE
-from campaigns_svc.suppressions.hashing import DEPLOYABLE, hasher_of
+from campaigns_svc.suppressions.hashing import hasher_of
 from campaigns_svc.suppressions.queries import find_barred
-from services.contact_resolver import AskedConsent, ContactsDown, open_contact_resolver
+from services.contact_resolver import AskedConsent, ContactsDown
 from services.database import now
 from services.jobs import Work
 from services.mail import MailRefused, MailUnavailable, send_mail
@@ -41,11 +41,10 @@ async def _ask(session: AsyncSession, work: Work, consent_id: UUID) -> timedelta
         return LATER
     await session.commit()
     try:
-        async with open_contact_resolver(work.settings, DEPLOYABLE, clock=work.clock) as resolver:
-            asked = (await resolver.find_asked(work.tenant_id, [consent_id])).get(consent_id)
-            if asked is None:
-                return None
-            contact = (await resolver.resolve(work.tenant_id, [asked.contact_id])).get(asked.contact_id)
+        asked = (await work.contacts.find_asked(work.tenant_id, [consent_id])).get(consent_id)
+        if asked is None:
+            return None
+        contact = (await work.contacts.resolve(work.tenant_id, [asked.contact_id])).get(asked.contact_id)
     except ContactsDown:
         return SOON
     if contact is None or contact.email is None:

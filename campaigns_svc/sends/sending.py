@@ -22,7 +22,7 @@ from campaigns_svc.campaigns.models import Campaign
 from campaigns_svc.campaigns.queries import get_campaign
 from campaigns_svc.campaigns.schemas import Reason
 from campaigns_svc.suppressions.hashing import DEPLOYABLE, hasher_of
-from services.contact_resolver import ContactResolver, ContactsDown, open_contact_resolver
+from services.contact_resolver import ContactsDown
 from services.database import now
 from services.failpoints import reach
 from services.jobs import Work
@@ -101,10 +101,10 @@ async def _send_on(session: AsyncSession, campaign: Campaign, work: Work) -> tim
     secret = KeyPairs.load(settings.keys_folder, DEPLOYABLE).link_secret()
     composer = Composer(work.tenant_id, campaign, parts["template"], parts["sender"], settings.door, secret, work.clock)
     try:
-        async with open_contact_resolver(settings, DEPLOYABLE, clock=work.clock) as resolver, open_provider(settings.smtp_url) as provider:
+        async with open_provider(settings.smtp_url) as provider:
             await settle_unknown(session, campaign, provider, cost_minor=composer.sender.cost_minor)
             await session.commit()
-            return await _send_slice(session, Lot(composer, resolver, provider, work))
+            return await _send_slice(session, Lot(composer, provider, work))
     except ContactsDown as down:
         log.warning("send_waits", campaign_id=str(campaign.id), reason=str(down))
         return SOON
@@ -115,7 +115,6 @@ class Lot:
     """All that sending one slice of a campaign takes."""
 
     composer: "Composer"
-    resolver: ContactResolver
     provider: Provider
     work: Work
 
@@ -146,7 +145,7 @@ async def _send_slice(session: AsyncSession, lot: Lot) -> timedelta | None:
 
 async def _send_some(session: AsyncSession, lot: Lot, queued: Sequence[QueuedSend]) -> list[Report]:
     """Claim some recipients, write to them, and note what became of it: one step that a worker which is told to end carries through."""
-    contacts = await lot.resolver.resolve(lot.work.tenant_id, [each.contact_id for each in queued])
+    contacts = await lot.work.contacts.resolve(lot.work.tenant_id, [each.contact_id for each in queued])
     reach("send.before_claim")
     hasher = hasher_of(lot.work.settings, lot.work.tenant_id)
     mails = await sift(session, lot.composer, queued, contacts, hasher=hasher)

@@ -191,15 +191,16 @@ async def test_a_forecast_stays_outside_the_window_and_with_value_models(
 
 async def test_the_sweep_asks_for_the_scores_of_every_tenant(mitra: Mitra, tenant_id: UUID, analytics: httpx.AsyncClient) -> None:
     from analytics_svc.scores.operations import sweep
+    from services.contact_resolver import ContactResolver
     from services.jobs import Work
 
     contact_id = (await fitted(mitra, tenant_id))[0]
     before = (await analytics.get(f"/v1/customers/{contact_id}/summary")).json()
     mitra.clock.advance(days=30)
     async with mitra.session("analytics", None) as session:
-        work = Work(
-            uuid4(), "score_sweep", "schedule", UUID(int=0), {}, mitra.settings, mitra.clock, lambda *_: pytest.fail("nothing to report")
-        )
+        contacts = ContactResolver(mitra.settings, "analytics_svc")
+        asked: Any = uuid4(), "score_sweep", "schedule", UUID(int=0), {}
+        work = Work(*asked, mitra.settings, contacts, mitra.clock, lambda *_: pytest.fail("nothing to report"))
         assert (await sweep(session, work))["tenants"] == 1
         await session.commit()
     await settle(mitra)

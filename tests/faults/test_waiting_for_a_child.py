@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from analytics_svc.history.operations import flush_history
+from services.contact_resolver import ContactResolver
 from services.jobs import NO_TENANT, Work
 from services.settings import plain_url
 from tests.analytics.history.made import with_orders
@@ -29,5 +30,6 @@ async def test_the_table_of_facts_can_be_changed_while_it_is_flushed(mitra: Mitr
     monkeypatch.setattr("analytics_svc.history.operations.ask_child", child)
     await with_orders(mitra, await mitra.new_tenant(), 1)
     async with mitra.workers["analytics"].database.session() as session:
-        work = Work(uuid4(), "flush_history", "schedule", NO_TENANT, {}, mitra.settings, mitra.clock, report)
+        contacts = ContactResolver(mitra.settings, "analytics_svc")
+        work = Work(uuid4(), "flush_history", "schedule", NO_TENANT, {}, mitra.settings, contacts, mitra.clock, report)
         assert await flush_history(session, work) == {"rows": 1, "batches": 1}

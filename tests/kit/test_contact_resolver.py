@@ -1,13 +1,20 @@
 """Asking contacts how to reach people, from the worker of another service: over HTTP, in this process, and while nobody answers."""
 
+import asyncio
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
-from services.contact_resolver import ContactsDown, ResolvedContact, ResolvedEmail, open_contact_resolver
+from services import contact_resolver
+from services.application import create_app
+from services.contact_resolver import ContactResolver, ContactsDown, ResolvedContact, ResolvedEmail
 from services.settings import Settings
 from tests.contacts.make import create
 from tests.gateway.serving import Recorder, serve
@@ -19,6 +26,13 @@ DEPLOYABLE = "demo_svc"
 def free_address() -> str:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+@asynccontextmanager
+async def asking(mitra: Mitra, settings: Settings) -> AsyncIterator[ContactResolver]:
+    resolver = ContactResolver(settings, DEPLOYABLE, clock=mitra.clock)
+    yield resolver
+    await resolver.close()
 
 
 def at(mitra: Mitra, url: str) -> Settings:
@@ -41,7 +55,7 @@ async def test_contacts_are_resolved_over_http_in_calls_of_five_hundred(mitra: M
     tenant_id = await mitra.new_tenant()
     ids = await make_contacts(mitra, tenant_id, 1001)
     recorder = Recorder(mitra.apps["contacts"])
-    async with serve(recorder) as url, open_contact_resolver(at(mitra, url), DEPLOYABLE, clock=mitra.clock) as resolver:
+    async with serve(recorder) as url, asking(mitra, at(mitra, url)) as resolver:
         found = await resolver.resolve(tenant_id, [*ids, ids[0]])
     assert recorder.paths == ["/internal/contacts/resolve"] * 3
     assert list(found) == sorted(ids)
@@ -51,7 +65,7 @@ async def test_contacts_are_resolved_over_http_in_calls_of_five_hundred(mitra: M
 async def test_a_miss_is_absent_and_so_is_a_contact_of_another_tenant(mitra: Mitra) -> None:
     mine, other = await mitra.new_tenant(), await mitra.new_tenant()
     (known,), (foreign,) = await make_contacts(mitra, mine, 1), await make_contacts(mitra, other, 1)
-    async with open_contact_resolver(mitra.settings, DEPLOYABLE, clock=mitra.clock) as resolver:
+    async with asking(mitra, mitra.settings) as resolver:
         assert set(await resolver.resolve(mine, [known, foreign, uuid4()])) == {known}
         assert set(await resolver.resolve(other, [known, foreign])) == {foreign}
         assert await resolver.resolve(mine, []) == {}
@@ -64,7 +78,7 @@ async def test_what_is_told_of_a_contact_is_what_it_is_just_now(mitra: Mitra) ->
     phones = [{"raw": "+49 171 5550199", "do_not_call": True}]
     ann = await create(contacts, emails=emails, phones=phones, language="de", country="DE", time_zone="Europe/Berlin")
     await contacts.post(f"/v1/contacts/{ann['id']}/archive")
-    async with open_contact_resolver(mitra.settings, DEPLOYABLE, clock=mitra.clock) as resolver:
+    async with asking(mitra, mitra.settings) as resolver:
         found = (await resolver.resolve(tenant_id, [UUID(ann["id"])]))[UUID(ann["id"])]
     assert (found.display_name, found.given_name, found.family_name, found.archived) == ("Ann Lee", "Ann", "Lee", True)
     assert (found.language, found.country, found.time_zone) == ("de", "DE", "Europe/Berlin")
@@ -91,10 +105,10 @@ def test_the_address_to_write_to_is_the_primary_sound_one(emails: list[tuple[str
 async def test_while_contacts_is_away_the_caller_is_told_and_once_it_is_back_it_answers(mitra: Mitra) -> None:
     tenant_id = await mitra.new_tenant()
     ids = await make_contacts(mitra, tenant_id, 1)
-    async with open_contact_resolver(at(mitra, free_address()), DEPLOYABLE, clock=mitra.clock) as resolver:
+    async with asking(mitra, at(mitra, free_address())) as resolver:
         with pytest.raises(ContactsDown):
             await resolver.resolve(tenant_id, ids)
-    async with serve(mitra.apps["contacts"]) as url, open_contact_resolver(at(mitra, url), DEPLOYABLE, clock=mitra.clock) as resolver:
+    async with serve(mitra.apps["contacts"]) as url, asking(mitra, at(mitra, url)) as resolver:
         assert set(await resolver.resolve(tenant_id, ids)) == set(ids)
 
 
@@ -104,16 +118,38 @@ async def test_an_answer_that_may_pass_is_contacts_being_down(mitra: Mitra, stat
         await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    async with serve(refuse) as url, open_contact_resolver(at(mitra, url), DEPLOYABLE, clock=mitra.clock) as resolver:
+    async with serve(refuse) as url, asking(mitra, at(mitra, url)) as resolver:
         with pytest.raises(ContactsDown):
             await resolver.resolve(uuid4(), [uuid4()])
 
 
 async def test_a_database_that_is_away_is_contacts_being_down(mitra: Mitra) -> None:
     away = mitra.settings.model_copy(update={"database_url": "postgresql+asyncpg://nobody@127.0.0.1:1/none"})
-    with pytest.raises(ContactsDown):
-        async with open_contact_resolver(away, DEPLOYABLE, clock=mitra.clock):
-            pass
+    async with asking(mitra, away) as resolver:
+        for _ in range(2):
+            with pytest.raises(ContactsDown, match="the database of contacts does not answer"):
+                await resolver.resolve(uuid4(), [uuid4()])
+
+
+async def test_contacts_own_application_is_made_once_however_often_it_is_asked_and_its_connections_are_given_back(
+    mitra: Mitra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[FastAPI] = []
+
+    def note(*arguments: Any, **options: Any) -> FastAPI:
+        made.append(create_app(*arguments, **options))
+        return made[-1]
+
+    monkeypatch.setattr(contact_resolver, "create_app", note)
+    tenant_id = await mitra.new_tenant()
+    ids = await make_contacts(mitra, tenant_id, 3)
+    async with asking(mitra, mitra.settings) as resolver:
+        assert made == []
+        found = await asyncio.gather(*(resolver.resolve(tenant_id, [each]) for each in ids))
+        assert [list(each) for each in found] == [[each] for each in ids]
+        (app,) = made
+        assert app.state.database.engine.pool.checkedin() > 0
+    assert app.state.database.engine.pool.checkedin() == 0
 
 
 async def test_only_a_service_may_ask(mitra: Mitra) -> None:

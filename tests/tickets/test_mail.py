@@ -1,7 +1,5 @@
 """Mail in and out: what joins a ticket, what is held, and that no reply is sent twice."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
@@ -14,7 +12,7 @@ from services.contact_resolver import ContactResolver, ContactsDown
 from tests.harness import Mitra
 from tests.mail_sink import MailSink
 from tests.tickets import make
-from tickets_svc.messages import letters, sending
+from tickets_svc.messages import letters
 from tickets_svc.messages.models import MailOut
 
 ASHA, EVE = "asha@example.com", "eve@example.com"
@@ -172,16 +170,11 @@ async def test_contacts_down_and_the_mail_server_down_mean_waiting(
     ticket = await make.create(desk, contact_id=contact_id)
     await reply(desk, ticket["id"], mailbox_id=mailbox["id"])
 
-    class Down:
-        async def resolve(self, _tenant_id: UUID, _ids: Sequence[UUID]) -> dict[UUID, Any]:
-            raise ContactsDown("contacts answers 503")
-
-    @asynccontextmanager
-    async def down(*_arguments: Any, **_options: Any) -> AsyncIterator[ContactResolver]:
-        yield Down()  # type: ignore[misc]
+    async def down(*_: Any) -> None:
+        raise ContactsDown("contacts answers 503")
 
     with monkeypatch.context() as patched:
-        patched.setattr(sending, "open_contact_resolver", down)
+        patched.setattr(ContactResolver, "resolve", down)
         await mitra.drain()
     assert (await states(mitra, tenant_id), sink.mails) == (["queued"], [])
     sink.answers[ASHA] = "451 later"

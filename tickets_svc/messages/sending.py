@@ -6,7 +6,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.contact_resolver import ContactsDown, open_contact_resolver
+from services.contact_resolver import ContactsDown
 from services.database import context_of, now
 from services.events.tickets_messages import MessageBounced, MessageSent
 from services.failpoints import reach
@@ -72,8 +72,7 @@ async def _address(session: AsyncSession, message_id: UUID, work: Work) -> str |
     if message.contact_id is None:
         last = await find_last_received(session, message.ticket_id)
         return last.sender_address if last else None
-    async with open_contact_resolver(work.settings, DEPLOYABLE, clock=work.clock) as resolver:
-        found = await resolver.resolve(work.tenant_id, [message.contact_id])
+    found = await work.contacts.resolve(work.tenant_id, [message.contact_id])
     contact = found.get(message.contact_id)
     return None if contact is None else contact.email
 
