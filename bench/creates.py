@@ -46,7 +46,7 @@ async def _creates(mitra: Mitra, tenant_id: Any) -> list[dict[str, Any]]:
         "ticket": _posts(mitra, tenant_id, "tickets", "/v1/tickets", TICKET),
     }
     async with open_raw(mitra, tenant_id, clients=4) as bare:
-        *found, (raw, raw_cpu) = await in_turns([*ours.values(), (bare, ours["order"][1])], expected=201, turns=TURNS)
+        *found, (raw, raw_cpu) = await in_turns([*ours.values(), (bare, as_long(ours["order"][1]))], expected=201, turns=TURNS)
     rows = []
     for noun, (rate, cpu) in zip(ours, found, strict=True):
         rows.append(_row(f"create of {noun} through the service, a second", rate, raw, bar="≥ 0.2 × baseline", holds=rate >= 0.2 * raw))
@@ -62,6 +62,11 @@ def _posts(mitra: Mitra, tenant_id: Any, service: str, path: str, body: dict[str
 def token_of(mitra: Mitra, tenant_id: Any, service: str) -> str:
     """The token of a caller who may do everything in a tenant."""
     return mitra.client(service, mitra.caller(tenant_id)).headers["authorization"].removeprefix("Bearer ")
+
+
+def as_long(requests: Requests) -> Requests:
+    """So many requests of the raw transaction that its turn takes about as long as one of ours: short turns alone find calm moments."""
+    return [*requests] * 4
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from bench.asgi import Requests, drive, make_requests
-from bench.creates import TICKET, open_raw, token_of
+from bench.creates import TICKET, as_long, open_raw, token_of
 from bench.pages import FILL_CONTACTS, FILL_TICKETS, SOME, fill, skip
 from bench.stage import open_stage
 from services.identifiers import new_id
@@ -39,7 +39,7 @@ async def measure() -> list[dict[str, Any]]:
         await fill(mitra, "tickets", tenant_id, [(FILL_TICKETS, MANY)], table="ticket")
         asked = await _contacts(mitra, tenant_id) | await _tickets(mitra, tenant_id)
         async with open_raw(mitra, tenant_id, clients=CLIENTS) as bare:
-            raw = bare, make_requests("POST", "/", "", TICKET, count=COUNT), 201
+            raw = bare, as_long(make_requests("POST", "/", "", TICKET, count=COUNT)), 201
             return _rows(await _in_turns({RAW: raw} | asked))
 
 
