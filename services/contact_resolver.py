@@ -7,17 +7,18 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import httpx
-from fastapi import APIRouter
+from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.application import create_app, deployable_of
 from services.clock import Clock, utc_now
-from services.manifests import Manifest, get_manifest
+from services.manifests import get_manifest
 from services.settings import Settings
 from services.tokens import Caller, KeyPairs, Minter
 
@@ -141,16 +142,24 @@ class ContactResolver:
         async with AsyncExitStack() as stack:
             transport = None
             if not url:
-                app = create_app(replace(manifest, routers=lambda: _internal(manifest)), settings, clock=self._clock)
                 try:
-                    await stack.enter_async_context(app.router.lifespan_context(app))
+                    await stack.enter_async_context(self._app.router.lifespan_context(self._app))
                 except (SQLAlchemyError, OSError) as error:
                     raise ContactsDown(f"the database of contacts does not answer ({type(error).__name__})") from error
-                transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+                transport = httpx.ASGITransport(app=self._app, raise_app_exceptions=False)
             client = httpx.AsyncClient(transport=transport, base_url=url or "http://contacts", timeout=TIMEOUT_SECONDS)
             await stack.enter_async_context(client)
             self._closing = stack.pop_all()
         return _Opened(client, minter, deployable_of(manifest))
+
+    @cached_property
+    def _app(self) -> FastAPI:
+        """Contacts' own application with the routes for other services alone, since each route costs time to make. Made once, however
+        often it is tried to open it: FastAPI's caches keep what they have seen.
+        """
+        manifest = get_manifest("contacts", self._settings.services_path)
+        routers = [router for router in manifest.routers() if router.prefix.startswith("/internal/")]
+        return create_app(replace(manifest, routers=lambda: routers), self._settings, clock=self._clock)
 
 
 class _Opened(NamedTuple):
@@ -159,8 +168,3 @@ class _Opened(NamedTuple):
     client: httpx.AsyncClient
     minter: Minter
     audience: str
-
-
-def _internal(manifest: Manifest) -> list[APIRouter]:
-    """The routers for other services alone, since each route costs time to make."""
-    return [router for router in manifest.routers() if router.prefix.startswith("/internal/")]

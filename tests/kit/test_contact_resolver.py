@@ -7,14 +7,16 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
-from services import contact_resolver
+from services import contact_resolver, provisioning
 from services.application import create_app
 from services.contact_resolver import ContactResolver, ContactsDown, ResolvedContact, ResolvedEmail
+from services.embedded import Server
 from services.settings import Settings
 from tests.contacts.make import create
 from tests.gateway.serving import Recorder, serve
@@ -33,6 +35,19 @@ async def asking(mitra: Mitra, settings: Settings) -> AsyncIterator[ContactResol
     resolver = ContactResolver(settings, DEPLOYABLE, clock=mitra.clock)
     yield resolver
     await resolver.close()
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[FastAPI]:
+    """The applications that are made meanwhile."""
+    made: list[FastAPI] = []
+
+    def note(*arguments: Any, **options: Any) -> FastAPI:
+        made.append(create_app(*arguments, **options))
+        return made[-1]
+
+    monkeypatch.setattr(contact_resolver, "create_app", note)
+    return made
 
 
 def at(mitra: Mitra, url: str) -> Settings:
@@ -123,24 +138,26 @@ async def test_an_answer_that_may_pass_is_contacts_being_down(mitra: Mitra, stat
             await resolver.resolve(uuid4(), [uuid4()])
 
 
-async def test_a_database_that_is_away_is_contacts_being_down(mitra: Mitra) -> None:
-    away = mitra.settings.model_copy(update={"database_url": "postgresql+asyncpg://nobody@127.0.0.1:1/none"})
-    async with asking(mitra, away) as resolver:
-        for _ in range(2):
-            with pytest.raises(ContactsDown, match="the database of contacts does not answer"):
-                await resolver.resolve(uuid4(), [uuid4()])
+async def test_a_database_that_is_away_is_contacts_being_down_until_it_answers(mitra: Mitra, server: Server, made: list[FastAPI]) -> None:
+    tenant_id = await mitra.new_tenant()
+    ids = await make_contacts(mitra, tenant_id, 1)
+    admin = await asyncpg.connect(server.dsn(provisioning.SUPERUSER, "postgres"))
+    async with asking(mitra, mitra.settings) as resolver:
+        await admin.execute("ALTER DATABASE mitra_contacts ALLOW_CONNECTIONS false")
+        try:
+            for _ in range(2):
+                with pytest.raises(ContactsDown, match="the database of contacts does not answer"):
+                    await resolver.resolve(tenant_id, ids)
+        finally:
+            await admin.execute("ALTER DATABASE mitra_contacts ALLOW_CONNECTIONS true")
+            await admin.close()
+        assert list(await resolver.resolve(tenant_id, ids)) == ids
+    assert len(made) == 1
 
 
 async def test_contacts_own_application_is_made_once_however_often_it_is_asked_and_its_connections_are_given_back(
-    mitra: Mitra, monkeypatch: pytest.MonkeyPatch
+    mitra: Mitra, made: list[FastAPI]
 ) -> None:
-    made: list[FastAPI] = []
-
-    def note(*arguments: Any, **options: Any) -> FastAPI:
-        made.append(create_app(*arguments, **options))
-        return made[-1]
-
-    monkeypatch.setattr(contact_resolver, "create_app", note)
     tenant_id = await mitra.new_tenant()
     ids = await make_contacts(mitra, tenant_id, 3)
     async with asking(mitra, mitra.settings) as resolver:
