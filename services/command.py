@@ -16,6 +16,7 @@ from services import logs, memory, up
 from services.application import deployable_of
 from services.bus.opening import loop_factory
 from services.command_events import events
+from services.embedded_files import EmbeddedServerError
 from services.manifests import ROOT, discover, get_manifest
 from services.serving import end_with_parent, serve
 from services.settings import Settings
@@ -42,8 +43,11 @@ def run_up(demo: Annotated[bool, typer.Option(help="load a demo company on the f
         async with up.running_company(settings, console) as company:
             await company.unless_stopped(_first_starts(settings, company, demo))
 
-    with up.database_server(settings) as (addressed, server):
-        _run(run(addressed, server))
+    try:
+        with up.database_server(settings) as (addressed, server):
+            _run(run(addressed, server))
+    except EmbeddedServerError as error:
+        sys.exit(str(error))
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import stat
@@ -18,6 +19,7 @@ import psutil
 import pytest
 
 from services import embedded, embedded_files, provisioning
+from services.manifests import ROOT
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root hands the server over to another user")
 
@@ -141,6 +143,15 @@ def test_a_second_start_is_refused_and_says_who_holds_the_folder(folder: Path) -
             embedded.start(folder)
         assert psutil.Process(other.server_pid).name() == "postgres"
     embedded.start(folder, durable=False).stop()
+
+
+def test_a_second_mitra_up_says_who_holds_the_folder_and_nothing_else(folder: Path) -> None:
+    with started_elsewhere(folder) as other:
+        command = [sys.executable, "-m", "services.command", "up", "--no-demo"]
+        set_apart = os.environ | {"MITRA_FOLDER": str(folder), "MITRA_DATABASE_URL": ""}
+        done = subprocess.run(command, env=set_apart, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 1
+        assert re.fullmatch(rf"{folder} is in use by process {other.process.pid} \(.*\): stop that one first\n", done.stderr)
 
 
 def test_a_start_that_fails_says_why_and_frees_the_folder(folder: Path) -> None:
